@@ -1,0 +1,54 @@
+# FirstUser: `make demo` does the main job on the embedded stack; `make test` passes the tests.
+# Needs Python 3.11 to 3.13 and make; everything else is installed into .venv from requirements.lock.
+
+SHELL := /bin/sh
+VENV  := .venv
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status test check bench screenshots lock clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Install the locked environment into .venv
+
+$(READY): requirements.lock pyproject.toml
+	@sh deployments/setup.sh "$(VENV)"
+	@touch $@
+
+demo: $(READY) ## Back up, break, restore and prove it on a scratch stack
+	@$(BIN)/firstuser demo
+
+up: $(READY) ## Start the stack and keep it running; prints addresses and logins
+	@$(BIN)/firstuser up
+
+down: $(READY) ## Stop the stack (state stays in var/)
+	@$(BIN)/firstuser down
+
+status: $(READY) ## Show what runs
+	@$(BIN)/firstuser status
+
+test: $(READY) ## Lint, type-check and run every test
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## ruff, import-linter and pyright
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+	@$(BIN)/pyright
+
+bench: $(READY) ## Measure against peers and limits; writes var/bench/latest.json
+	@$(BIN)/firstuser bench
+
+screenshots: $(READY) ## Write pictures of the pages into var/screenshots (needs a running stack)
+	@$(BIN)/python -m tests.browser.screenshots
+
+lock: $(READY) ## Resolve requirements.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes \
+		--python-version 3.11 --no-annotate --no-header --upgrade --quiet --output-file requirements.lock
+
+clean: ## Remove the environment (never var/)
+	rm -rf $(VENV)
