@@ -1,0 +1,219 @@
+"""The ports: what core and the flows ask of the world outside. Adapters live in `api.providers`.
+
+`DatabaseProvider`  restore to a temporary database, and get rid of it again
+`HostingProvider`   point a service at a database, and know when it serves from it
+`ObjectStore`       where base backups and WAL segments rest
+`Messenger`         how a login code reaches a person
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePoint:
+    """One base backup that a restore can start from, with the window of moments it can reach.
+
+    `earliest` is the moment the backup ended; `latest` the newest moment reachable by replaying stored WAL
+    from it without a gap (None when not even the backup's own end is covered).
+    """
+
+    id: str
+    kind: str  # "full" | "incremental" | "vendor"
+    earliest: datetime
+    latest: datetime | None
+    size_bytes: int
+    chain: Sequence[str] = ()  # ids from the full backup to this one
+    verified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreTarget:
+    """The moment to restore to. `lsn` (`0/3000060`), when known, names it exactly and wins over `at`."""
+
+    at: datetime
+    lsn: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePlan:
+    """What `locate` found: the restore point to start from and what has to be fetched."""
+
+    target: RestoreTarget
+    point: RestorePoint
+    bytes_to_fetch: int
+    wal_segments: int
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """A temporary database by its deterministic `name` (`drill-<id>`). Holds no secret; survives as JSON."""
+
+    name: str
+    target_at: datetime
+    expires_at: datetime
+    details: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class BackupPolicy:
+    """What the provider promises, for preflight: PITR on, days kept, newest restorable moment."""
+
+    pitr_enabled: bool
+    retention_days: float
+    latest_restorable: datetime | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long step is: `done` of `total` in `unit` (`total` 0 when not known)."""
+
+    phase: str
+    done: float
+    total: float
+    unit: str
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class DatabaseProvider(Protocol):
+    """Restores for drills. Every method may raise `ProviderError`; `locate` raises `Refused` for a target
+    that cannot be restored (before the first restore point, in the future, inside a WAL gap, no backup)."""
+
+    name: str
+
+    def restore_points(self) -> Sequence[RestorePoint]:
+        """Oldest first."""
+        ...
+
+    def locate(self, target: RestoreTarget) -> RestorePlan:
+        """Choose the restore point and prove, before anything is created, that the target is reachable."""
+        ...
+
+    def restore(self, plan: RestorePlan, name: str, expires_at: datetime, on_progress: OnProgress) -> Handle:
+        """Fetch and start the temporary database `name`. The same name again adopts or replaces it."""
+        ...
+
+    def wait(self, handle: Handle, on_progress: OnProgress) -> None:
+        """Return once the copy stands, read-only where the provider can do that, exactly at the target."""
+        ...
+
+    def promote(self, handle: Handle) -> None:
+        """Open the copy for writing. Nothing to do where the vendor hands it out open."""
+        ...
+
+    def dsn(self, handle: Handle, role: str) -> str:
+        """Connection URL for `role` ("app" as the product connects, "admin" for checks), without a password
+        where one is found by file."""
+        ...
+
+    def destroy(self, handle: Handle) -> None:
+        """Remove every trace of the copy. Idempotent: an absent copy is success."""
+        ...
+
+    def orphans(self, now: datetime) -> Sequence[Handle]:
+        """Every temporary database that still exists, expired or not."""
+        ...
+
+    def backup_policy(self) -> BackupPolicy: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """What a service serves from right now, as seen from outside."""
+
+    healthy: bool
+    deploy_id: str
+    restored_copy: str | None  # the temporary database's name, None when it serves its own
+    detail: str = ""
+
+
+class HostingProvider(Protocol):
+    """Points a service (`staging`) at a database. Pointers are references without secrets."""
+
+    name: str
+
+    def pointer(self, service: str) -> str:
+        """The current pointer of the service, to be remembered before it is changed."""
+        ...
+
+    def point(
+        self, service: str, dsn: str, *, restored_copy: str | None = None, as_of: datetime | None = None
+    ) -> str:
+        """Point the service and redeploy it; returns the deploy id.
+
+        With `restored_copy` set, outbound messages are forced into the local outbox and the clock stands
+        at `as_of`."""
+        ...
+
+    def wait_live(self, service: str, deploy_id: str, timeout_s: float) -> ServiceState:
+        """Return once *this* deploy serves; raises `TimedOut` otherwise."""
+        ...
+
+    def state(self, service: str) -> ServiceState: ...
+
+    def base_url(self, service: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    key: str
+    size: int
+    modified: datetime
+
+
+class ObjectStore(Protocol):
+    """Keys are `/`-separated. Writes are atomic: a key is absent or whole. Files are streamed."""
+
+    name: str
+
+    def put_file(self, key: str, path: Path) -> None: ...
+
+    def get_file(self, key: str, path: Path) -> None:
+        """Raises `NotFound`."""
+        ...
+
+    def put_bytes(self, key: str, data: bytes) -> None: ...
+
+    def get_bytes(self, key: str) -> bytes:
+        """For small objects only (metadata). Raises `NotFound`."""
+        ...
+
+    def put_tree(self, key: str, folder: Path) -> None:
+        """Store a folder under one key. The folder may be moved into the store: it is gone afterwards."""
+        ...
+
+    def get_tree(self, key: str, folder: Path, on_bytes: Callable[[int], None] | None = None) -> None: ...
+
+    def local_path(self, key: str) -> Path | None:
+        """The object's (or tree's) place on this machine, when it has one."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """In key order."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """A file or a tree. Idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    channel: str  # "sms" | "email"
+    to: str
+    subject: str
+    body: str
+
+
+class Messenger(Protocol):
+    name: str
+
+    def send(self, message: OutgoingMessage) -> str:
+        """Hand the message over; returns the carrier's id for it."""
+        ...

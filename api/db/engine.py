@@ -1,0 +1,37 @@
+"""Engines and sessions. Passwords come from the URL or, on the embedded stack, from `PGPASSFILE`."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.orm import Session
+
+
+def sqlalchemy_url(database_url: str) -> str:
+    """`postgres://` and `postgresql://` as the vendors write them → the driver that we use."""
+    scheme, _, rest = database_url.partition("://")
+    if scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
+        raise ValueError(f"DATABASE_URL must start with postgresql://, not {scheme}://")
+    return f"postgresql+psycopg://{rest}"
+
+
+def make_engine(database_url: str, *, pool_size: int = 5, application_name: str = "firstuser") -> Engine:
+    """A pooled engine with a statement timeout, so that no request can hang on the database for ever."""
+    return create_engine(
+        sqlalchemy_url(database_url),
+        pool_size=pool_size,
+        max_overflow=5,
+        pool_pre_ping=True,
+        connect_args={
+            "application_name": application_name,
+            "connect_timeout": 5,
+            "options": "-c statement_timeout=60000",
+        },
+    )
+
+
+@contextmanager
+def session_scope(engine: Engine) -> Generator[Session]:
+    """A session that commits at the end of the block and rolls back when the block raises. For doors only."""
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session

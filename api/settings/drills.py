@@ -1,0 +1,23 @@
+"""Targets and limits of restore drills and backups (runbook section 2)."""
+
+from typing import Literal
+
+from pydantic_settings import SettingsConfigDict
+
+from api.settings.group import Group
+
+
+class DrillSettings(Group):
+    model_config = SettingsConfigDict(env_prefix="FIRSTUSER_", extra="ignore")
+
+    database_provider: Literal["embedded"] = "embedded"
+    hosting_provider: Literal["local"] = "local"
+    drill_rto_target_seconds: float = 900
+    drill_rpo_target_seconds: float = 120
+    drill_copy_ttl_seconds: float = 7200
+    drill_wait_timeout_seconds: float = 3600
+    drill_fsync: bool = True  # off: the run is labelled "verification only"
+    beacon_interval_seconds: float = 5
+    fingerprint_interval_seconds: float = 60
+    backup_retention_days: float = 14
+    backup_full_every_hours: float = 24

@@ -1,0 +1,33 @@
+"""The twelve variables of the runbook (section 3), under exactly the names it gives them."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from api.settings.group import Group
+
+
+class PlatformSettings(Group):
+    """`DATABASE_URL`, `SESSION_SECRET`, `PUBLIC_APP_URL`, … as the runbook writes them.
+
+    Secret rings take the current value and `<NAME>_PREVIOUS`.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
+
+    database_url: SecretStr = SecretStr("")
+    session_secret: SecretStr = SecretStr("")
+    session_secret_previous: SecretStr | None = None
+    public_app_url: str = "http://127.0.0.1:8000"
+    textbelt_api_key: SecretStr | None = None
+    sendgrid_api_key: SecretStr | None = None
+    email_from: str = ""
+    founder_phones: str = Field(default="", description="E.164 numbers, comma-separated")
+    homepage_owner_phone: str = ""
+    homepage_space_slug: str = Field(default="", validation_alias="VITE_HOMEPAGE_SPACE_SLUG")
+    integration_widget_signing_secret: SecretStr = SecretStr("")
+    integration_webhook_signing_secret: SecretStr | None = None
+    ops_alert_webhook_url: SecretStr | None = None
+
+    @property
+    def founder_phone_list(self) -> list[str]:
+        return [phone.strip() for phone in self.founder_phones.split(",") if phone.strip()]

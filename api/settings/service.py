@@ -1,0 +1,28 @@
+"""How one API process stands: as what, for whom, and with which eyes on the data."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from api.settings.group import Group
+
+
+class ServiceSettings(Group):
+    model_config = SettingsConfigDict(env_prefix="FIRSTUSER_", extra="ignore")
+
+    env: Literal["production", "staging", "development"] = "development"
+    deploy_id: str = "dev"
+    release: str = "dev"
+    data_key: SecretStr = SecretStr("")  # 32 bytes, base64: personal data at rest
+    data_key_previous: SecretStr | None = None
+    outbound: Literal["outbox", "live"] = "outbox"
+    outbox_dir: Path = Path("var/outbox")
+    restored_copy: str | None = None  # the temporary database's name while staging serves from one
+    as_of: datetime | None = None  # the clock stands here while staging serves from a restored copy
+    live_ttl_seconds: int = 90
+    prefect_api_url: str = ""
+    prefect_ui_url: str = ""
+    prefect_auth: SecretStr | None = None
