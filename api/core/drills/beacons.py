@@ -6,7 +6,7 @@ tell which of its rows the source had already counted, so the comparison is exac
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ CHOSEN_TABLES: Mapping[str, str] = {
 }
 """Tables that a fingerprint covers, each with the columns that never change after insertion."""
 
+SAMPLED_TABLES = frozenset({"spaces", "integrations", "entries", "grants", "presence"})
 LIVE_SAMPLE_LIMIT = 500
 
 
@@ -41,7 +42,7 @@ def write_beacon(session: Session, space_slug: str, now: datetime) -> int:
 
 
 def _sample(session: Session, space_slug: str, now: datetime) -> dict[str, Any]:
-    if not _tables_exist(session, ("spaces", "integrations", "entries", "grants", "presence")):
+    if not existing_tables(session, SAMPLED_TABLES) >= SAMPLED_TABLES:
         return {}  # a damaged source still beats; the drill says that there is nothing to compare with
     space = session.execute(_SPACE, {"slug": space_slug}).mappings().one_or_none()
     if space is None:
@@ -65,14 +66,16 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in row.items()}
 
 
-def _tables_exist(session: Session, names: tuple[str, ...]) -> bool:
+def existing_tables(session: Session, names: Iterable[str]) -> set[str]:
+    """Those of `names` that exist in schema public."""
     found = session.execute(
         text(
-            "SELECT count(*) FROM unnest(CAST(:names AS text[])) n WHERE to_regclass('public.' || n) IS NOT NULL"
+            "SELECT name FROM unnest(CAST(:names AS text[])) name"
+            " WHERE to_regclass('public.' || name) IS NOT NULL"
         ),
         {"names": list(names)},
-    ).scalar_one()
-    return found == len(names)
+    )
+    return set(found.scalars())
 
 
 def write_fingerprint(session: Session, now: datetime) -> int:
@@ -80,9 +83,7 @@ def write_fingerprint(session: Session, now: datetime) -> int:
     session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
     snapshot = session.execute(text("SELECT pg_current_snapshot()::text")).scalar_one()
     tables = {
-        name: fingerprint_table(session, name, snapshot)
-        for name in CHOSEN_TABLES
-        if _tables_exist(session, (name,))
+        name: fingerprint_table(session, name, snapshot) for name in existing_tables(session, CHOSEN_TABLES)
     }
     stored = FingerprintRow(at=now, snapshot=snapshot, tables=tables, facts=cluster_facts(session))
     session.add(stored)
@@ -128,7 +129,7 @@ _INTEGRATION = text("""
 
 _LIVE = text("""
     SELECT external_user_id, last_seen, status FROM presence
-     WHERE integration_id = :integration AND last_seen > CAST(:now AS timestamptz) - interval '10 minutes'
+     WHERE integration_id = :integration AND last_seen > CAST(:now AS timestamptz) - interval '2 minutes'
      ORDER BY external_user_id LIMIT :limit
 """)
 

@@ -56,7 +56,8 @@ class CheckResult:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        return cls(**{**stored, "status": CheckStatus(stored["status"])})
+        fields: dict[str, Any] = {**stored, "status": CheckStatus(stored["status"])}
+        return cls(**fields)
 
 
 def check(name: str, ok: bool, expected: object, observed: object, fix: str = "") -> CheckResult:
