@@ -117,7 +117,7 @@ create table grants (
     {CREATED},
     revoked_at timestamptz
 );
-create index ix_grants_integration_id on grants (integration_id, revoked_at);
+create index ix_grants_integration_id on grants (integration_id, external_user_id, revoked_at);
 create unique index uq_grants_entry_id on grants (entry_id) where revoked_at is null"""
 
 # No index on last_seen: with room left on each page, every heartbeat stays a heap-only update.

@@ -1,0 +1,4 @@
+"""Spaces, their integrations, and who gets in: waiting list entries and grants.
+
+`models` tables · `rules` pure decisions · `queries` SQL · `service` reading · `waitlist` joining, deciding
+"""

@@ -1,0 +1,126 @@
+"""SQL of spaces, integrations, entries and grants."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from api.core.access.models import Entry, Grant, Integration, Space
+
+
+def spaces_of(session: Session, owner_id: str) -> Sequence[Space]:
+    return session.scalars(select(Space).where(Space.owner_id == owner_id).order_by(Space.created_at)).all()
+
+
+def space_by_slug(session: Session, slug: str) -> Space | None:
+    return session.scalar(select(Space).where(Space.slug == slug))
+
+
+def integrations_of(session: Session, space_id: str) -> Sequence[Integration]:
+    return session.scalars(
+        select(Integration)
+        .where(Integration.space_id == space_id)
+        .order_by(Integration.created_at, Integration.id)
+    ).all()
+
+
+def integration(session: Session, integration_id: str) -> Integration | None:
+    return session.get(Integration, integration_id)
+
+
+def owner_of(session: Session, space_id: str) -> str | None:
+    return session.scalar(select(Space.owner_id).where(Space.id == space_id))
+
+
+def entry_counts(session: Session, space_id: str) -> dict[str, int]:
+    rows = session.execute(
+        select(Entry.status, func.count()).where(Entry.space_id == space_id).group_by(Entry.status)
+    )
+    return {status: count for status, count in rows}
+
+
+def grant_counts(session: Session, integration_ids: Sequence[str]) -> tuple[int, int]:
+    """(total, active)"""
+    active = func.count().filter(Grant.revoked_at.is_(None))
+    row = session.execute(
+        select(func.count(), active).select_from(Grant).where(Grant.integration_id.in_(integration_ids))
+    ).one()
+    return row[0], row[1]
+
+
+def entry_count_of_integration(session: Session, integration_id: str) -> int:
+    query = select(func.count()).select_from(Entry).where(Entry.integration_id == integration_id)
+    return session.scalar(query) or 0
+
+
+def newest_entries(session: Session, space_id: str, limit: int) -> Sequence[Entry]:
+    return session.scalars(
+        select(Entry).where(Entry.space_id == space_id).order_by(Entry.created_at.desc()).limit(limit)
+    ).all()
+
+
+def joined_per_day(session: Session, space_id: str, since: datetime) -> Sequence[tuple[datetime, int]]:
+    """(day in UTC, entries), days without any left out."""
+    day = func.date_trunc("day", Entry.created_at, "UTC")
+    rows = session.execute(
+        select(day, func.count())
+        .where(Entry.space_id == space_id, Entry.created_at >= since)
+        .group_by(day)
+        .order_by(day)
+    )
+    return [(when, count) for when, count in rows]
+
+
+def note_first_call(session: Session, integration_id: str, now: datetime) -> None:
+    session.execute(
+        update(Integration)
+        .where(Integration.id == integration_id, Integration.first_call_at.is_(None))
+        .values(first_call_at=now)
+    )
+
+
+def add_entry(session: Session, values: dict[str, object]) -> None:
+    session.execute(insert(Entry).values(**values))
+
+
+def entry_of_user(session: Session, integration_id: str, external_user_id: str) -> Entry | None:
+    return session.scalar(
+        select(Entry).where(
+            Entry.integration_id == integration_id, Entry.external_user_id == external_user_id
+        )
+    )
+
+
+def oldest_waiting(session: Session, integration_id: str, limit: int) -> Sequence[Entry]:
+    """Claimed for this transaction; rows another one is deciding on are skipped."""
+    return session.scalars(
+        select(Entry)
+        .where(Entry.integration_id == integration_id, Entry.status == "waiting")
+        .order_by(Entry.seq)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+
+
+def decide(session: Session, entry_id: str, status: str, now: datetime) -> bool:
+    """False when the entry is not waiting any more."""
+    decided = session.execute(
+        update(Entry)
+        .where(Entry.id == entry_id, Entry.status == "waiting")
+        .values(status=status, decided_at=now)
+        .returning(Entry.id)
+    )
+    return decided.first() is not None
+
+
+def add_grant(session: Session, values: dict[str, object]) -> None:
+    session.execute(insert(Grant).values(**values))
+
+
+def users_with_grant(session: Session, integration_id: str, limit: int) -> Sequence[str]:
+    return session.scalars(
+        select(Grant.external_user_id)
+        .where(Grant.integration_id == integration_id, Grant.revoked_at.is_(None))
+        .limit(limit)
+    ).all()

@@ -1,0 +1,99 @@
+"""Reading spaces and integrations, as their owner sees them. Nobody learns that another's space exists."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from api.core.access import queries
+from api.core.access.models import Integration, Space
+from api.core.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceSummary:
+    """`entries` by status and `total`; `grants` by `total` and `active`."""
+
+    id: str
+    slug: str
+    name: str
+    created_at: datetime
+    entries: Mapping[str, int]
+    grants: Mapping[str, int]
+    integrations: Sequence[Integration]
+
+    @property
+    def integration_ids(self) -> list[str]:
+        return [integration.id for integration in self.integrations]
+
+
+def spaces_of(session: Session, founder_id: str) -> Sequence[Space]:
+    """Oldest first."""
+    return queries.spaces_of(session, founder_id)
+
+
+def space(session: Session, founder_id: str, slug: str) -> SpaceSummary:
+    """Raises `NotFound`."""
+    found = queries.space_by_slug(session, slug)
+    if found is None or found.owner_id != founder_id:
+        raise NotFound(f"There is no space {slug!r}.", fix="Check the slug, and who is signed in.")
+    return _summary(session, found)
+
+
+def public_space(session: Session, slug: str) -> SpaceSummary | None:
+    """What the homepage shows of the space that it is for."""
+    found = queries.space_by_slug(session, slug)
+    return _summary(session, found) if found else None
+
+
+def integration(session: Session, founder_id: str, integration_id: str) -> Integration:
+    """Raises `NotFound`."""
+    found = queries.integration(session, integration_id)
+    if found is None or queries.owner_of(session, found.space_id) != founder_id:
+        raise NotFound(
+            f"There is no integration {integration_id!r}.", fix="Check the id, and who is signed in."
+        )
+    return found
+
+
+def called(session: Session, integration_id: str, now: datetime) -> Integration:
+    """The integration that an authenticated call is from; the first call is remembered."""
+    found = queries.integration(session, integration_id)
+    if found is None:
+        raise NotFound(f"There is no integration {integration_id!r}.")
+    if found.first_call_at is None:
+        queries.note_first_call(session, integration_id, now)
+    return found
+
+
+def progress(session: Session, integration_id: str) -> tuple[int, int]:
+    """(entries, active grants) of one integration."""
+    entries = queries.entry_count_of_integration(session, integration_id)
+    return entries, queries.grant_counts(session, [integration_id])[1]
+
+
+def joined_per_day(
+    session: Session, space_id: str, now: datetime, days: int
+) -> Sequence[tuple[datetime, int]]:
+    """(midnight UTC, entries) of the last `days` days, oldest first, zeros included."""
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    first = today - timedelta(days=days - 1)
+    counted = dict(queries.joined_per_day(session, space_id, first))
+    return [(day, counted.get(day, 0)) for day in (first + timedelta(days=n) for n in range(days))]
+
+
+def _summary(session: Session, found: Space) -> SpaceSummary:
+    integrations = queries.integrations_of(session, found.id)
+    by_status = queries.entry_counts(session, found.id)
+    total, active = queries.grant_counts(session, [integration.id for integration in integrations])
+    entries = {status: by_status.get(status, 0) for status in ("waiting", "accepted", "rejected")}
+    return SpaceSummary(
+        id=found.id,
+        slug=found.slug,
+        name=found.name,
+        created_at=found.created_at,
+        entries={"total": sum(entries.values()), **entries},
+        grants={"total": total, "active": active},
+        integrations=integrations,
+    )

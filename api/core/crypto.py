@@ -1,0 +1,114 @@
+"""Personal data at rest and the keyed hashes around it.
+
+`Vault`       AES-256-GCM with the row's id as associated data, plus the blind index for lookups
+`Signer`      HMAC-SHA256 under a key derived for one purpose from a ring of secrets
+`derive`      HKDF-SHA256: one secret, one independent key per purpose
+
+Rings hold the current secret first and the previous one after it: writing uses the first, reading tries all.
+Ciphertext: 1 byte format, 4 bytes key id, 12 bytes nonce, then the sealed text with its tag.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from api.core.errors import Refused
+
+_FORMAT = b"\x01"
+_NONCE = 12
+_HEADER = 1 + 4
+_MIN_SECRET = 32
+
+
+def derive(secret: bytes, purpose: str) -> bytes:
+    """32 bytes for `purpose`; knowing them says nothing about the secret or any other purpose."""
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=purpose.encode()).derive(secret)
+
+
+def data_keys(*encoded: str | None) -> list[bytes]:
+    """The ring from base64 values, current first; absent ones are skipped. Raises `Refused`."""
+    return [_decode_key(value) for value in encoded if value]
+
+
+def _decode_key(value: str) -> bytes:
+    fix = "Set FIRSTUSER_DATA_KEY to 32 random bytes in base64."
+    try:
+        key = base64.b64decode(value, validate=True)
+    except binascii.Error:
+        raise Refused("The data key is not base64.", fix=fix) from None
+    if len(key) != 32:
+        raise Refused(f"The data key has {len(key)} bytes instead of 32.", fix=fix)
+    return key
+
+
+class Vault:
+    """Seals personal data of one row and finds rows by it without storing it readably."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        if not keys:
+            raise Refused("There is no data key.", fix="Set FIRSTUSER_DATA_KEY to 32 random bytes in base64.")
+        self._sealing = {_key_id(key): AESGCM(derive(key, "personal-data")) for key in keys}
+        self._indexing = [derive(key, "blind-index") for key in keys]
+        self._current = _key_id(keys[0])
+
+    def seal(self, text: str, row_id: str) -> bytes:
+        nonce = secrets.token_bytes(_NONCE)
+        sealed = self._sealing[self._current].encrypt(nonce, text.encode(), row_id.encode())
+        return _FORMAT + self._current + nonce + sealed
+
+    def open(self, blob: bytes, row_id: str) -> str:
+        """Raises `Refused` when the key is unknown or the text was sealed for another row."""
+        cipher = self._sealing.get(blob[1:_HEADER])
+        if blob[:1] != _FORMAT or cipher is None:
+            raise Refused(
+                f"Personal data of {row_id} is sealed with a key that is not in the ring.",
+                fix="Set FIRSTUSER_DATA_KEY_PREVIOUS to the key it was sealed with.",
+            )
+        nonce, sealed = blob[_HEADER : _HEADER + _NONCE], blob[_HEADER + _NONCE :]
+        try:
+            return cipher.decrypt(nonce, sealed, row_id.encode()).decode()
+        except InvalidTag:
+            raise Refused(f"Personal data of {row_id} is damaged or belongs to another row.") from None
+
+    def index(self, text: str) -> bytes:
+        """The blind index to store."""
+        return _mac(self._indexing[0], text)
+
+    def indexes(self, text: str) -> list[bytes]:
+        """The blind indexes to look for: one per key in the ring, current first."""
+        return [_mac(key, text) for key in self._indexing]
+
+
+class Signer:
+    """Signs for one purpose with the current secret; accepts signatures of every secret in the ring."""
+
+    def __init__(self, ring: Sequence[str], purpose: str) -> None:
+        if not ring or len(ring[0]) < _MIN_SECRET:
+            raise Refused(
+                f"SESSION_SECRET has fewer than {_MIN_SECRET} characters.",
+                fix="Set SESSION_SECRET to at least 32 random characters.",
+            )
+        self._keys = [derive(secret.encode(), purpose) for secret in ring]
+
+    def sign(self, text: str) -> bytes:
+        return _mac(self._keys[0], text)
+
+    def verify(self, text: str, signature: bytes) -> bool:
+        """Each comparison takes constant time."""
+        return any(hmac.compare_digest(_mac(key, text), signature) for key in self._keys)
+
+
+def _mac(key: bytes, text: str) -> bytes:
+    return hmac.new(key, text.encode(), hashlib.sha256).digest()
+
+
+def _key_id(key: bytes) -> bytes:
+    return hashlib.sha256(b"key-id" + key).digest()[:4]

@@ -1,0 +1,52 @@
+"""The founder as a person: added, and shown masked."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from api.core.crypto import Vault
+from api.core.errors import NotFound
+from api.core.founders import identifiers, queries
+from api.core.founders.models import Founder
+from api.core.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class FounderView:
+    id: str
+    name: str
+    phone_masked: str
+
+
+def sealed(vault: Vault, name: str, phone: str, email: str | None, now: datetime) -> Founder:
+    """A founder not yet added, personal data sealed. Raises `Refused` for a phone or e-mail that is none."""
+    founder_id = new_id("fnd")
+    number = identifiers.phone(phone).value
+    address = identifiers.email(email).value if email else None
+    return Founder(
+        id=founder_id,
+        name=name,
+        phone_cipher=vault.seal(number, founder_id),
+        phone_index=vault.index(number),
+        email_cipher=vault.seal(address, founder_id) if address else None,
+        email_index=vault.index(address) if address else None,
+        created_at=now,
+    )
+
+
+def add(session: Session, vault: Vault, name: str, phone: str, email: str | None, now: datetime) -> str:
+    """The new founder's id."""
+    founder = sealed(vault, name, phone, email, now)
+    session.add(founder)
+    session.flush()
+    return founder.id
+
+
+def view(session: Session, vault: Vault, founder_id: str) -> FounderView:
+    """Raises `NotFound`."""
+    found = queries.founder(session, founder_id)
+    if found is None:
+        raise NotFound(f"There is no founder {founder_id}.")
+    phone = vault.open(found.phone_cipher, found.id)
+    return FounderView(found.id, found.name, identifiers.masked(phone))

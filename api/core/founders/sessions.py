@@ -1,0 +1,68 @@
+"""Founders' sessions: a signed random id in the cookie, its hash and its fate in the database."""
+
+import base64
+import binascii
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from api.core.crypto import Signer
+from api.core.founders import queries
+from api.core.founders.models import FounderSession
+
+IDLE = timedelta(days=7)
+ABSOLUTE = timedelta(days=30)
+_TOUCH_EVERY = timedelta(minutes=5)
+
+
+def open_session(session: Session, signer: Signer, founder_id: str, now: datetime) -> str:
+    """A new session's cookie value."""
+    random_id = secrets.token_urlsafe(32)
+    queries.add_session(
+        session,
+        {
+            "id_hash": _hash(random_id),
+            "founder_id": founder_id,
+            "created_at": now,
+            "last_seen_at": now,
+            "expires_at": now + ABSOLUTE,
+        },
+    )
+    return f"{random_id}.{base64.urlsafe_b64encode(signer.sign(random_id)).decode().rstrip('=')}"
+
+
+def founder_id_of(session: Session, signer: Signer, cookie: str, now: datetime) -> str | None:
+    """Whose session it is; None when it is forged, revoked, idle for too long or too old."""
+    id_hash = _verified(signer, cookie)
+    found = queries.session_by_hash(session, id_hash) if id_hash else None
+    if found is None or not is_alive(found, now):
+        return None
+    if now - found.last_seen_at > _TOUCH_EVERY:
+        queries.touch_session(session, found.id_hash, now)
+    return found.founder_id
+
+
+def close_session(session: Session, signer: Signer, cookie: str, now: datetime) -> None:
+    """Idempotent; a forged cookie closes nothing."""
+    id_hash = _verified(signer, cookie)
+    if id_hash:
+        queries.revoke_session(session, id_hash, now)
+
+
+def is_alive(found: FounderSession, now: datetime) -> bool:
+    return found.revoked_at is None and now < found.expires_at and now - found.last_seen_at < IDLE
+
+
+def _verified(signer: Signer, cookie: str) -> bytes | None:
+    random_id, _, encoded = cookie.partition(".")
+    try:
+        signature = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    except (binascii.Error, ValueError):
+        return None
+    return _hash(random_id) if signer.verify(random_id, signature) else None
+
+
+def _hash(random_id: str) -> bytes:
+    return hashlib.sha256(random_id.encode()).digest()

@@ -1,0 +1,1 @@
+"""Integration API keys: `models` (the table) · `token` (the shape of a key) · `queries` · `service`."""

@@ -1,0 +1,1 @@
+"""Who is using a partner's product right now: `queries` (plain SQL, the hot path) · `rules` · `service`."""

@@ -1,0 +1,20 @@
+"""The table of presence: one row per user and integration, rewritten by every heartbeat."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from api.db.base import Base
+
+
+class Presence(Base):
+    __tablename__ = "presence"
+    __table_args__ = (CheckConstraint("status in ('live', 'left')", name="status"),)
+
+    integration_id: Mapped[str] = mapped_column(
+        ForeignKey("integrations.id", ondelete="CASCADE"), primary_key=True
+    )
+    external_user_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    last_seen: Mapped[datetime] = mapped_column(DateTime(True))
+    status: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,72 @@
+"""SQL of presence, on a bare psycopg connection: these calls come many times a second."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from api.core.presence.rules import Beat
+
+_BEAT = """
+insert into presence as known (integration_id, external_user_id, last_seen, status)
+select %(integration)s, beat.who, beat.at, beat.status
+from unnest(%(who)s::text[], %(at)s::timestamptz[], %(status)s::text[]) as beat(who, at, status)
+where exists (
+    select from grants
+    where grants.integration_id = %(integration)s and grants.external_user_id = beat.who
+      and grants.revoked_at is null)
+order by beat.who
+on conflict (integration_id, external_user_id) do update set
+    last_seen = greatest(known.last_seen, excluded.last_seen),
+    status = case when excluded.last_seen >= known.last_seen then excluded.status else known.status end
+"""
+
+_LIVE = "integration_id = any(%(integrations)s) and status = 'live' and last_seen > %(since)s"
+
+_COUNT = f"select count(*) from presence where {_LIVE}"  # noqa: S608  the only inserted text is above
+
+_PAGE = f"""
+select external_user_id, integration_id, last_seen, status from presence
+where {_LIVE} and (external_user_id, integration_id) > (%(user)s, %(integration)s)
+order by external_user_id, integration_id
+limit %(limit)s
+"""  # noqa: S608
+
+
+def record(connection: Connection[Any], integration_id: str, beats: Sequence[Beat]) -> int:
+    """Write the beats of users who hold a grant; returns how many that were."""
+    return connection.execute(
+        _BEAT,
+        {
+            "integration": integration_id,
+            "who": [beat.external_user_id for beat in beats],
+            "at": [beat.at for beat in beats],
+            "status": [beat.status for beat in beats],
+        },
+    ).rowcount
+
+
+def count(connection: Connection[Any], integration_ids: Sequence[str], since: datetime) -> int:
+    row = connection.execute(_COUNT, {"integrations": list(integration_ids), "since": since}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def page(
+    connection: Connection[Any],
+    integration_ids: Sequence[str],
+    since: datetime,
+    after: tuple[str, str],
+    limit: int,
+) -> list[tuple[str, str, datetime, str]]:
+    """(external_user_id, integration_id, last_seen, status) after the given pair of the first two."""
+    return connection.execute(
+        _PAGE,
+        {
+            "integrations": list(integration_ids),
+            "since": since,
+            "user": after[0],
+            "integration": after[1],
+            "limit": limit,
+        },
+    ).fetchall()

@@ -1,0 +1,67 @@
+"""Heartbeats in, live users out. A user is live while the newest beat is younger than the window."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import Connection
+
+from api.core.presence import queries
+from api.core.presence.rules import Beat, newest_per_user
+
+FIRST = ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveUser:
+    external_user_id: str
+    integration_id: str
+    last_seen: datetime
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class LivePage:
+    """`count` counts all live users, not only those of this page; `next_after` is None on the last one."""
+
+    users: Sequence[LiveUser]
+    count: int
+    as_of: datetime
+    window_seconds: int
+    next_after: tuple[str, str] | None
+
+
+def record(connection: Connection[Any], integration_id: str, beats: Sequence[Beat]) -> tuple[int, int]:
+    """(accepted, rejected) users. Rejected are those without a grant. Idempotent."""
+    distinct = newest_per_user(beats)
+    accepted = queries.record(connection, integration_id, distinct) if distinct else 0
+    return accepted, len(distinct) - accepted
+
+
+def count_live(
+    connection: Connection[Any], integration_ids: Sequence[str], now: datetime, window_seconds: int
+) -> int:
+    return queries.count(connection, integration_ids, now - timedelta(seconds=window_seconds))
+
+
+def live(
+    connection: Connection[Any],
+    integration_ids: Sequence[str],
+    now: datetime,
+    window_seconds: int,
+    after: tuple[str, str] = FIRST,
+    limit: int = 100,
+) -> LivePage:
+    """Live users of the integrations in order of their ids, `limit` at a time."""
+    since = now - timedelta(seconds=window_seconds)
+    rows = queries.page(connection, integration_ids, since, after, limit + 1)
+    users = [LiveUser(*row) for row in rows[:limit]]
+    more = len(rows) > limit
+    return LivePage(
+        users=users,
+        count=queries.count(connection, integration_ids, since),
+        as_of=now,
+        window_seconds=window_seconds,
+        next_after=(users[-1].external_user_id, users[-1].integration_id) if more else None,
+    )
