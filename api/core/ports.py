@@ -81,6 +81,17 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
+@dataclass(frozen=True, slots=True)
+class ProviderFact:
+    """Something about a copy that only its provider can know, held against what it should be."""
+
+    name: str
+    ok: bool
+    expected: str
+    observed: str
+    fix: str = ""
+
+
 class DatabaseProvider(Protocol):
     """Restores for drills. Every method may raise `ProviderError`; `locate` raises `Refused` for a target
     that cannot be restored (before the first restore point, in the future, inside a WAL gap, no backup)."""
@@ -110,6 +121,14 @@ class DatabaseProvider(Protocol):
     def dsn(self, handle: Handle, role: str) -> str:
         """Connection URL for `role` ("app" as the product connects, "admin" for checks), without a password
         where one is found by file."""
+        ...
+
+    def verify(self, handle: Handle) -> Sequence[ProviderFact]:
+        """What the provider itself can prove: manifest, WAL continuity, timeline, checksum failures."""
+        ...
+
+    def amcheck(self, handle: Handle) -> ProviderFact:
+        """The thorough structural check of tables and indexes; slow."""
         ...
 
     def destroy(self, handle: Handle) -> None:
@@ -209,6 +228,18 @@ class OutgoingMessage:
     to: str
     subject: str
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedMessage:
+    """A message as it lies in the local outbox."""
+
+    id: str
+    channel: str
+    to: str
+    subject: str
+    body: str
+    at: datetime
 
 
 class Messenger(Protocol):
