@@ -12,6 +12,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     Text,
+    UniqueConstraint,
     func,
     text,
 )
@@ -49,8 +50,9 @@ class Entry(Base):
     __tablename__ = "entries"
     __table_args__ = (
         CheckConstraint("status in ('waiting', 'accepted', 'rejected')", name="status"),
-        Index("uq_entries_integration_id", "integration_id", "external_user_id", unique=True),
+        UniqueConstraint("integration_id", "external_user_id"),
         Index("ix_entries_space_id", "space_id", "status", "seq"),
+        Index("ix_entries_space_id_created_at", "space_id", "created_at"),
         Index("ix_entries_email_index", "email_index", postgresql_where=text("email_index is not null")),
         Index("ix_entries_referred_by", "referred_by", postgresql_where=text("referred_by is not null")),
     )

@@ -37,7 +37,7 @@ def entry_counts(session: Session, space_id: str) -> dict[str, int]:
     rows = session.execute(
         select(Entry.status, func.count()).where(Entry.space_id == space_id).group_by(Entry.status)
     )
-    return {status: count for status, count in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def grant_counts(session: Session, integration_ids: Sequence[str]) -> tuple[int, int]:
@@ -92,11 +92,11 @@ def entry_of_user(session: Session, integration_id: str, external_user_id: str) 
     )
 
 
-def oldest_waiting(session: Session, integration_id: str, limit: int) -> Sequence[Entry]:
+def oldest_waiting(session: Session, of: Integration, limit: int) -> Sequence[Entry]:
     """Claimed for this transaction; rows another one is deciding on are skipped."""
     return session.scalars(
         select(Entry)
-        .where(Entry.integration_id == integration_id, Entry.status == "waiting")
+        .where(Entry.space_id == of.space_id, Entry.status == "waiting", Entry.integration_id == of.id)
         .order_by(Entry.seq)
         .limit(limit)
         .with_for_update(skip_locked=True)

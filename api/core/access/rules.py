@@ -23,37 +23,29 @@ class SetupFacts:
     live: int
 
 
+_STEPS = (
+    ("api_key", "API key created", "Create a key and keep it in the partner's secret store."),
+    ("return_url", "Return URL registered", "Register where accepted people land."),
+    ("origin", "Origin registered", "Register where the widget is embedded."),
+    ("first_call", "First authenticated call", "Call GET /api/integration/v1/me with the key."),
+    ("entry", "First person on the waiting list", "Send someone to the waiting list."),
+    ("grant", "First access granted", "Accept someone from the waiting list."),
+    ("heartbeat", "Live users reported", "Send heartbeats while people are in."),
+)
+
+
 def checklist(facts: SetupFacts) -> Sequence[ChecklistItem]:
     """In the order in which a partner gets there."""
-    return (
-        ChecklistItem(
-            "api_key",
-            "API key in the partner's secret store",
-            facts.has_key,
-            "Create a key and store it there.",
-        ),
-        ChecklistItem(
-            "return_url",
-            "Return URL registered",
-            facts.return_urls > 0,
-            "Register where accepted people land.",
-        ),
-        ChecklistItem(
-            "origin", "Origin registered", facts.origins > 0, "Register where the widget is embedded."
-        ),
-        ChecklistItem(
-            "first_call",
-            "First authenticated call",
-            facts.called,
-            "Call GET /api/integration/v1/me with the key.",
-        ),
-        ChecklistItem(
-            "entry", "First person on the waiting list", facts.entries > 0, "Start the waiting list."
-        ),
-        ChecklistItem(
-            "grant", "First access granted", facts.grants > 0, "Accept someone from the waiting list."
-        ),
-        ChecklistItem(
-            "heartbeat", "Live users reported", facts.live > 0, "Send heartbeats while people are in."
-        ),
+    done = (
+        facts.has_key,
+        facts.return_urls > 0,
+        facts.origins > 0,
+        facts.called,
+        facts.entries > 0,
+        facts.grants > 0,
+        facts.live > 0,
     )
+    return [
+        ChecklistItem(key, title, ready, next_step)
+        for (key, title, next_step), ready in zip(_STEPS, done, strict=True)
+    ]

@@ -67,7 +67,7 @@ def reject(session: Session, entry: Entry, now: datetime) -> None:
 
 def oldest_waiting(session: Session, integration_id: str, limit: int) -> Sequence[Entry]:
     """The next ones in line, held for this transaction."""
-    return queries.oldest_waiting(session, integration_id, limit)
+    return queries.oldest_waiting(session, _integration(session, integration_id), limit)
 
 
 def newest(session: Session, space_id: str, limit: int) -> Sequence[Entry]:

@@ -105,6 +105,7 @@ create table entries (
     constraint uq_entries_integration_id unique (integration_id, external_user_id)
 );
 create index ix_entries_space_id on entries (space_id, status, seq);
+create index ix_entries_space_id_created_at on entries (space_id, created_at);
 create index ix_entries_email_index on entries (email_index) where email_index is not null;
 create index ix_entries_referred_by on entries (referred_by) where referred_by is not null"""
 
