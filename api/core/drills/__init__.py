@@ -8,5 +8,6 @@ beacons     the canary rows and fingerprints that the source writes about itself
 database    the checks that read the restored copy by SQL
 product     the checks that use the restored product as a person would
 service     the drill's life in `ops.drills`; queries and models under it
+runner      the drill step by step, over ports; `drilling` says what it needs, `undo` puts everything back
 report      a drill as Markdown
 """

@@ -9,13 +9,11 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from api.core.drills import queries
 from api.core.drills.models import BeaconRow, Drill, FingerprintRow
 from api.core.drills.records import (
-    RTO_PHASES,
     Beacon,
     CheckResult,
     DrillStatus,
@@ -23,7 +21,7 @@ from api.core.drills.records import (
     Fingerprint,
     Phase,
 )
-from api.core.drills.verdict import Verdict
+from api.core.drills.verdict import Verdict, rto_seconds
 from api.core.errors import NotFound
 from api.core.evidence import service as evidence
 from api.core.ids import new_id
@@ -31,11 +29,6 @@ from api.core.ports import Handle
 
 LOCK = 7_303_014  # the advisory lock that one drill, or the sweep, holds while it works
 EVIDENCE_STREAM = "drills"
-
-
-def try_lock(session: Session) -> bool:
-    """Take the drill lock for this connection; it goes when the connection does, also by kill -9."""
-    return bool(session.execute(text("SELECT pg_try_advisory_lock(:k)"), {"k": LOCK}).scalar())
 
 
 def begin(
@@ -166,11 +159,8 @@ def finish(session: Session, drill_id: str, verdict: Verdict, now: datetime) -> 
         verdict.next_step,
     )
     drill.finished_at, drill.phase = now, "done"
-    if (
-        any(phase.value in drill.rto_parts for phase in RTO_PHASES)
-        and verdict.status is not DrillStatus.ERROR
-    ):
-        drill.rto_seconds = round(sum(float(drill.rto_parts.get(p.value, 0.0)) for p in RTO_PHASES), 3)
+    if Phase.POINT.value in drill.rto_parts and verdict.status is not DrillStatus.ERROR:
+        drill.rto_seconds = round(rto_seconds(drill.rto_parts), 3)
     session.flush()
     evidence_id = evidence.append(session, EVIDENCE_STREAM, "drill", _evidence(drill), now)
     drill.evidence_id = evidence_id
