@@ -1,0 +1,85 @@
+"""How WAL leaves the server: a shell script per segment, never an interpreter.
+
+Directory store: the script copies the segment beside its place, syncs it and renames it. It succeeds again
+for an identical segment and refuses one that differs, so two servers can never share an archive unnoticed.
+
+S3: the archiver process (`archiver`) uploads finished segments ahead of being asked; the script only waits
+for its note `done/<segment>` and passes on what `failed/<segment>` says.
+"""
+
+import shlex
+from pathlib import Path
+
+from api.providers.databases.embedded.account import OsAccount
+from api.providers.databases.embedded.home import PostgresHome
+from api.providers.stores.location import directory_of
+from api.settings.store import StoreSettings
+
+_TO_DIRECTORY = """\
+#!/bin/sh
+# archive-to-directory <store>/wal <path> <name>
+wal=$1 source=$2 name=$3
+target=$wal/$name
+if [ -e "$target" ]; then
+    cmp -s "$source" "$target" && exit 0
+    echo "archive: $target exists with other content; is another server archiving into this store?" >&2
+    exit 1
+fi
+incoming=$wal/.$name.$$
+trap 'rm -f "$incoming"' EXIT
+dd if="$source" of="$incoming" bs=1048576 conv=fsync 2>/dev/null || {
+    echo "archive: cannot write $incoming (disk full, or not writable?)" >&2
+    exit 1
+}
+mv "$incoming" "$target" && sync "$wal"
+"""
+
+_THROUGH_ARCHIVER = """\
+#!/bin/sh
+# archive-through-archiver <notes> <name>: waits for the archiver process, a minute at most
+notes=$1 name=$2
+tries=0
+while [ $tries -lt 1200 ]; do
+    [ -e "$notes/done/$name" ] && exec rm -f "$notes/done/$name" "$notes/failed/$name"
+    if [ -e "$notes/failed/$name" ]; then
+        cat "$notes/failed/$name" >&2
+        rm -f "$notes/failed/$name"
+        exit 1
+    fi
+    tries=$((tries + 1))
+    sleep 0.05
+done
+echo "archive: no archiver process took $name; is it running?" >&2
+exit 1
+"""
+
+
+def archive_command(home: PostgresHome, store: StoreSettings) -> str:
+    """The setting's value; PostgreSQL replaces %p and %f."""
+    folder = directory_of(store, home.store)
+    if folder is not None:
+        script, where = home.scripts / "archive-to-directory", folder / "wal"
+        return f"/bin/sh {_word(script)} {_word(where)} %p %f"
+    return f"/bin/sh {_word(home.scripts / 'archive-through-archiver')} {_word(home.archiver)} %f"
+
+
+def install_scripts(home: PostgresHome, account: OsAccount, store: StoreSettings) -> None:
+    """Write the scripts and create the folders they write into."""
+    for name, text in (
+        ("archive-to-directory", _TO_DIRECTORY),
+        ("archive-through-archiver", _THROUGH_ARCHIVER),
+    ):
+        script = home.scripts / name
+        script.write_text(text)
+        account.own(script)
+    folder = directory_of(store, home.store)
+    folders = [folder, folder / "wal", folder / "backups"] if folder else []
+    for each in (*folders, home.archiver / "done", home.archiver / "failed"):
+        if not each.exists():
+            each.mkdir(mode=0o700, parents=True)
+            account.own(each)
+
+
+def _word(path: Path) -> str:
+    """One word for the shell, with the percent signs that PostgreSQL would take for its own."""
+    return shlex.quote(str(path)).replace("%", "%%")
