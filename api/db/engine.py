@@ -2,7 +2,9 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any, cast
 
+from psycopg import Connection
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
@@ -35,3 +37,8 @@ def session_scope(engine: Engine) -> Generator[Session]:
     """A session that commits at the end of the block and rolls back when the block raises. For doors only."""
     with Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
+
+
+def driver_connection(session: Session) -> Connection[Any]:
+    """The psycopg connection under a session, within its transaction: for COPY and for the hot path."""
+    return cast("Connection[Any]", session.connection().connection.driver_connection)

@@ -1,0 +1,78 @@
+"""The people of the seeded data set as rows, streamed into PostgreSQL by COPY."""
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection, sql
+
+from api.core.crypto import Vault
+from deployments.local.seed_people import Person, Place, people, seeded_id
+
+_ENTRY = (
+    "id", "space_id", "integration_id", "external_user_id", "email_cipher", "email_index", "status",
+    "referral_code", "referred_by", "created_at", "decided_at",
+)  # fmt: skip
+_GRANT = ("id", "integration_id", "entry_id", "external_user_id", "created_at", "revoked_at")
+_PRESENCE = ("integration_id", "external_user_id", "last_seen", "status")
+
+
+def load(
+    connection: Connection[Any], vault: Vault, places: Sequence[Place], count: int, now: datetime
+) -> tuple[int, int, int]:
+    """Rows written of (entries, grants, presence)."""
+
+    def stream() -> Iterator[Person]:
+        return people(places, count, now)
+
+    rng = random.Random(20_260_103)  # noqa: S311  ids of made-up grants
+    entries = _copy(connection, "entries", _ENTRY, (_entry(person, vault) for person in stream()))
+    grants = _copy(connection, "grants", _GRANT, (_grant(p, rng) for p in stream() if p.granted))
+    presence = _copy(connection, "presence", _PRESENCE, (_seen(p) for p in stream() if p.last_seen))
+    return entries, grants, presence
+
+
+def _entry(person: Person, vault: Vault) -> tuple[object, ...]:
+    email = person.email
+    return (
+        person.entry_id,
+        person.place.space_id,
+        person.place.integration_id,
+        person.external_user_id,
+        vault.seal(email, person.entry_id) if email else None,
+        vault.index(email) if email else None,
+        person.status,
+        person.referral_code,
+        person.referred_by,
+        person.created_at,
+        person.decided_at,
+    )
+
+
+def _grant(person: Person, rng: random.Random) -> tuple[object, ...]:
+    return (
+        seeded_id(rng, "grt"),
+        person.place.integration_id,
+        person.entry_id,
+        person.external_user_id,
+        person.decided_at,
+        person.revoked_at,
+    )
+
+
+def _seen(person: Person) -> tuple[object, ...]:
+    return (person.place.integration_id, person.external_user_id, person.last_seen, person.presence)
+
+
+def _copy(
+    connection: Connection[Any], table: str, columns: Sequence[str], rows: Iterable[tuple[object, ...]]
+) -> int:
+    written = 0
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    statement = sql.SQL("copy {} ({}) from stdin").format(sql.Identifier(table), names)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+            written += 1
+    return written
