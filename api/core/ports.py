@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +140,25 @@ class DatabaseProvider(Protocol):
         ...
 
     def backup_policy(self) -> BackupPolicy: ...
+
+
+@runtime_checkable
+class BackupKeeper(Protocol):
+    """A database whose backups we take ourselves: the embedded default. Vendors take their own."""
+
+    def take_backup(self, kind: str) -> RestorePoint:
+        """`full`, `incremental` or `auto`; the backup counts once it is verified and stored."""
+        ...
+
+    def verify_backup(self, backup_id: str) -> ProviderFact: ...
+
+    def prune(self, now: datetime, retention_days: float) -> Sequence[str]:
+        """Remove what is past retention, never the last good chain; returns the ids removed."""
+        ...
+
+    def wal_gaps(self) -> Sequence[str]:
+        """A sentence per gap in the stored WAL, empty when there is none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,11 @@ def sqlalchemy_url(database_url: str) -> str:
     return f"postgresql+psycopg://{rest}"
 
 
-def make_engine(database_url: str, *, pool_size: int = 5, application_name: str = "firstuser") -> Engine:
+def make_engine(
+    database_url: str, *, pool_size: int = 5, application_name: str = "firstuser", read_only: bool = False
+) -> Engine:
     """A pooled engine with a statement timeout, so that no request can hang on the database for ever."""
+    options = "-c statement_timeout=60000" + (" -c default_transaction_read_only=on" if read_only else "")
     return create_engine(
         sqlalchemy_url(database_url),
         pool_size=pool_size,
@@ -27,7 +30,7 @@ def make_engine(database_url: str, *, pool_size: int = 5, application_name: str 
         connect_args={
             "application_name": application_name,
             "connect_timeout": 5,
-            "options": "-c statement_timeout=60000",
+            "options": options,
         },
     )
 
@@ -42,3 +45,6 @@ def session_scope(engine: Engine) -> Generator[Session]:
 def driver_connection(session: Session) -> Connection[Any]:
     """The psycopg connection under a session, within its transaction: for COPY and for the hot path."""
     return cast("Connection[Any]", session.connection().connection.driver_connection)
+
+
+__all__ = ["Engine", "Session", "make_engine", "session_scope", "sqlalchemy_url"]

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from api.settings.group import Group
@@ -12,10 +13,14 @@ class DrillSettings(Group):
 
     database_provider: Literal["embedded"] = "embedded"
     hosting_provider: Literal["local"] = "local"
+    reader_database_url: SecretStr = SecretStr(
+        ""
+    )  # how drills read production; "" is DATABASE_URL, read-only
     drill_rto_target_seconds: float = 900
     drill_rpo_target_seconds: float = 120
     drill_copy_ttl_seconds: float = 7200
-    drill_wait_timeout_seconds: float = 3600
+    drill_wait_timeout_seconds: float = 3600  # for the replay
+    staging_timeout_seconds: float = 60  # for staging to serve what it was pointed at
     drill_fsync: bool = True  # off: the run is labelled "verification only"
     beacon_interval_seconds: float = 5
     fingerprint_interval_seconds: float = 60

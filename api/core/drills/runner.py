@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from time import perf_counter
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from api.core.drills import database, product, queries, service, targets
@@ -105,9 +106,11 @@ class DrillRun:
                 }
                 for name in DATABASE_CHECKS:
                     if name in names:
-                        results += _timed(checks[name])
-            if "amcheck" in names:
-                results += _timed(lambda: [_as_check(self._use.database.amcheck(handle))])
+                        results += _carry_out(name, copy, checks[name])
+                if "amcheck" in names:
+                    results += _carry_out(
+                        "amcheck", copy, lambda: [_as_check(self._use.database.amcheck(handle))]
+                    )
         self._record(results, seen, handle.target_at)
         return results
 
@@ -242,8 +245,14 @@ def _as_check(fact: ProviderFact) -> CheckResult:
     return check(fact.name, fact.ok, fact.expected, fact.observed, fact.fix)
 
 
-def _timed(run: Callable[[], list[CheckResult]]) -> list[CheckResult]:
+def _carry_out(name: str, copy: Session, run: Callable[[], list[CheckResult]]) -> list[CheckResult]:
+    """Run one check with its time. A copy that cannot answer (a damaged page) is a result, too."""
     started = perf_counter()
-    results = run()
+    try:
+        results = run()
+    except DBAPIError as error:
+        copy.rollback()
+        fix = "The copy is damaged: drill from an older restore point, and run pg_amcheck on the source."
+        results = [check(name, False, "the copy answers", str(error.orig).splitlines()[0], fix)]
     share = round((perf_counter() - started) / max(len(results), 1), 3)
     return [replace(result, seconds=share) for result in results]

@@ -233,6 +233,11 @@ def last_passed(session: Session) -> DrillSummary | None:
     return summarise(drill) if drill else None
 
 
+def forget_beacons(session: Session, before: datetime) -> None:
+    """Drop beacons and fingerprints that no restore point can reach any more."""
+    queries.delete_beacons_before(session, before)
+
+
 def beacon(stored: BeaconRow) -> Beacon:
     return Beacon(id=stored.id, at=stored.at, lsn=stored.lsn, snapshot=stored.snapshot, sample=stored.sample)
 

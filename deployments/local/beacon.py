@@ -1,0 +1,71 @@
+"""Writes a beacon every few seconds and a fingerprint every minute into production's database.
+
+Part of the running service, not of a drill: a drill only reads what this wrote. A database that is down or
+damaged does not end the loop; it is tried again at the next beat.
+"""
+
+import signal
+from datetime import datetime
+from threading import Event
+from time import monotonic
+
+from sqlalchemy.exc import SQLAlchemyError
+from structlog import get_logger
+
+from api.core.clock import system_clock
+from api.core.drills.beacons import write_beacon, write_fingerprint
+from api.db.engine import Engine, make_engine, session_scope
+from api.settings import Settings, load
+
+FINGERPRINT_DUTY = 0.05
+"""A fingerprint may keep the database busy for this share of the time at most; big tables get fewer."""
+
+log = get_logger("beacon")
+
+
+class BeaconLoop:
+    """`beat` writes what is due; failures are logged and leave the loop alive."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._slug = settings.platform.homepage_space_slug
+        self._fingerprint_every = settings.drills.fingerprint_interval_seconds
+        self._fingerprint_due = 0.0
+
+    def beat(self, now: datetime) -> None:
+        self._attempt("beacon", now)
+        if monotonic() >= self._fingerprint_due:
+            started = monotonic()
+            self._attempt("fingerprint", now)
+            pause = max(self._fingerprint_every, (monotonic() - started) / FINGERPRINT_DUTY)
+            self._fingerprint_due = monotonic() + pause
+
+    def _attempt(self, what: str, now: datetime) -> None:
+        try:
+            with session_scope(self._engine) as session:
+                if what == "beacon":
+                    write_beacon(session, self._slug, now)
+                else:
+                    write_fingerprint(session, now)
+        except SQLAlchemyError as error:
+            log.warning("not written", what=what, error=type(error).__name__)
+
+
+def main() -> None:
+    """Beat until SIGTERM."""
+    settings = load()
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    engine = make_engine(
+        settings.platform.database_url.get_secret_value(), pool_size=1, application_name="beacon"
+    )
+    loop = BeaconLoop(engine, settings)
+    log.info("beating", every_seconds=settings.drills.beacon_interval_seconds)
+    while not stop.is_set():
+        loop.beat(system_clock())
+        stop.wait(settings.drills.beacon_interval_seconds)
+
+
+if __name__ == "__main__":
+    main()

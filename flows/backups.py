@@ -1,0 +1,97 @@
+"""Backups of the embedded default (runbook section 2): full daily, incremental every few minutes, kept for
+at least 14 days; stored WAL without a gap; every backup verified."""
+
+from typing import Annotated, Any, Literal
+
+from prefect import flow, task
+from prefect.artifacts import create_table_artifact
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from api.core.clock import system_clock
+from api.core.errors import Refused
+from api.core.ports import BackupKeeper
+from flows import wiring
+
+Kind = Literal["auto", "full", "incremental"]
+
+
+@flow(name="take-backup", flow_run_name="{kind}", persist_result=False)
+def take_backup(
+    kind: Annotated[Kind, Field(description="auto: full when the last full one is a day old")] = "auto",
+) -> str:
+    """Take a base backup and verify it against its manifest before it counts."""
+    taken = back_up(kind)
+    list_restore_points()
+    return taken
+
+
+@flow(name="retain-backups", flow_run_name="retain", persist_result=False)
+def retain() -> Any:
+    """Drop what is past retention, never the last good chain; look for WAL gaps; re-verify the newest."""
+    removed = prune()
+    gaps = find_wal_gaps()
+    broken = reverify_newest()
+    list_restore_points()
+    if gaps or broken:
+        return Failed(message="; ".join([*gaps, *broken]))
+    return Completed(message=f"{len(removed)} backups removed, WAL without a gap, newest backup verified")
+
+
+def keeper() -> BackupKeeper:
+    """The provider as a keeper of backups. Raises `Refused` where the vendor keeps them itself."""
+    database = wiring.database()
+    if not isinstance(database, BackupKeeper):
+        raise Refused(
+            f"{database.name} takes its own backups.",
+            fix="Pause this deployment; preflight checks their policy.",
+        )
+    return database
+
+
+@task(name="take and verify")
+def back_up(kind: Kind) -> str:
+    taken = keeper().take_backup(kind)
+    return taken.id
+
+
+@task(name="prune past retention")
+def prune() -> list[str]:
+    return list(keeper().prune(system_clock(), wiring.settings().drills.backup_retention_days))
+
+
+@task(name="look for WAL gaps")
+def find_wal_gaps() -> list[str]:
+    return [f"WAL gap: {gap}" for gap in keeper().wal_gaps()]
+
+
+@task(name="verify the newest backup")
+def reverify_newest() -> list[str]:
+    """What is wrong with it, empty when nothing is."""
+    points = wiring.database().restore_points()
+    if not points:
+        return ["there is no backup to verify: run `firstuser backups take --kind full`"]
+    fact = keeper().verify_backup(points[-1].id)
+    return [] if fact.ok else [f"{points[-1].id}: {fact.observed}. {fact.fix}"]
+
+
+@task(name="list restore points")
+def list_restore_points() -> int:
+    """Publish the restore points as a table artifact; returns how many there are."""
+    points = wiring.database().restore_points()
+    create_table_artifact(
+        key="restore-points",
+        table=[
+            {
+                "id": point.id,
+                "kind": point.kind,
+                "reaches from": point.earliest.isoformat(timespec="seconds"),
+                "to": point.latest.isoformat(timespec="seconds") if point.latest else "nothing",
+                "MB": round(point.size_bytes / 1_048_576, 1),
+                "verified": point.verified_at.isoformat(timespec="seconds") if point.verified_at else "no",
+            }
+            for point in points
+        ],
+        description=f"{len(points)} restore points",
+    )
+    return len(points)

@@ -1,0 +1,70 @@
+"""Evidence → Prefect artifacts: what ops read beside a run. Never holds a secret."""
+
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+
+from api.core.drills import report
+from api.core.drills.records import DrillSummary
+from api.core.ports import Progress
+
+UPDATE_EVERY_S = 1.0
+
+
+class ProgressArtifact:
+    """Shows long steps of a run as progress bars, one per phase, updated at most once a second."""
+
+    def __init__(self) -> None:
+        self._bars: dict[str, UUID] = {}
+        self._shown_at = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        finished = progress.total > 0 and progress.done >= progress.total
+        if not finished and monotonic() - self._shown_at < UPDATE_EVERY_S:
+            return
+        self._shown_at = monotonic()
+        share = min(100.0, 100.0 * progress.done / progress.total) if progress.total else 0.0
+        said = f"{progress.phase}: {_amount(progress.done, progress.unit)}"
+        if progress.total:
+            said += f" of {_amount(progress.total, progress.unit)}"
+        self._show(progress.phase, share, said)
+
+    def _show(self, phase: str, share: float, said: str) -> None:
+        known = self._bars.get(phase)
+        if known is None:
+            created: Any = create_progress_artifact(progress=share, description=said)
+            self._bars[phase] = created
+        else:
+            update_progress_artifact(artifact_id=known, progress=share, description=said)
+
+
+def _amount(value: float, unit: str) -> str:
+    return f"{value / 1_048_576:.1f} MB" if unit == "bytes" else f"{value:.0f} {unit}"
+
+
+def report_drill(drill: DrillSummary) -> None:
+    """The drill as Markdown and its checks as a table; the latest of each is kept under a fixed key."""
+    create_markdown_artifact(
+        key="restore-drill", markdown=report.markdown(drill), description=f"{drill.id}: {drill.status.value}"
+    )
+    create_table_artifact(
+        key="restore-drill-checks",
+        table=[
+            {
+                "check": c.name,
+                "status": c.status.value,
+                "expected": c.expected,
+                "observed": c.observed,
+                "fix": c.fix,
+            }
+            for c in drill.checks
+        ],
+        description=f"{drill.id}: checks",
+    )

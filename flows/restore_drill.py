@@ -1,0 +1,157 @@
+"""Restore drill (runbook section 2): restore → point staging → verify → record RTO → tear down.
+
+Weekly, and whenever ops, a founder or the command line asks. The logic is `api.core.drills.runner`; this
+file is its table of contents.
+"""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from prefect import flow, task
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from api.core.clock import system_clock
+from api.core.drills import service, undo
+from api.core.drills.drilling import DEFAULT_CHECKS
+from api.core.drills.records import DrillStatus
+from api.core.drills.targets import LATEST
+from api.core.errors import FirstUserError, ProviderError
+from flows import wiring
+from flows.reporting import ProgressArtifact, report_drill
+
+CheckName = Literal[
+    "checksums",
+    "canary",
+    "digests",
+    "migration_head",
+    "sequences",
+    "collations",
+    "login",
+    "founder_tools",
+    "integration_setup",
+    "live_users",
+    "amcheck",
+]
+ALL_BUT_SLOW: list[CheckName] = [name for name in CheckName.__args__ if name in DEFAULT_CHECKS]
+Trigger = Literal["schedule", "ops", "founder", "cli"]
+
+progress = ProgressArtifact()
+
+
+def run_name() -> str:
+    """`2026-11-22-0300-schedule`: when and on whose word."""
+    asked: dict[str, Any] = flow_run.get_parameters()
+    return f"{system_clock():%Y-%m-%d-%H%M}-{asked.get('trigger', 'ops')}"
+
+
+@flow(name="restore-drill", flow_run_name=run_name, persist_result=False)
+def restore_drill(
+    target: Annotated[str, Field(description="`latest`, or a moment such as 2026-11-22T14:05:00Z")] = LATEST,
+    rto_target: Annotated[float, Field(gt=0, description="Seconds from asking to verified")] = 900,
+    rpo_target: Annotated[float, Field(gt=0, description="Seconds of data that may be lost")] = 120,
+    checks: Annotated[list[CheckName], Field(description="What is verified; amcheck is slow")] = ALL_BUT_SLOW,
+    keep_minutes: Annotated[float, Field(ge=0, le=1440, description="Keep the copy for inspection")] = 0,
+    trigger: Annotated[Trigger, Field(description="Who asked")] = "ops",
+) -> Any:
+    """Get the data back, prove that the product works on it, and measure how long it took.
+
+    Restores the latest backup to a temporary database at `target`, points staging at it, verifies login,
+    founder tools, integration setup and live users through staging, records RTO and RPO with evidence, puts
+    staging back and destroys the copy. Production is only read.
+    """
+    with wiring.drill_lock():
+        undo_leftovers()
+        drill_id = begin(target, rto_target, rpo_target, checks, trigger)
+        problem: FirstUserError | None = None
+        try:
+            locate(drill_id)
+            restore(drill_id, keep_minutes)
+            replay(drill_id)
+            verify_database(drill_id, checks)
+            promote(drill_id)
+            point_staging(drill_id)
+            verify_product(drill_id, checks)
+        except FirstUserError as error:
+            problem = error
+        except BaseException as error:
+            problem = FirstUserError(f"interrupted by {type(error).__name__}", fix="Start the drill again.")
+            raise
+        finally:
+            verdict = tear_down_and_record(drill_id, problem)
+    return Completed(message=verdict) if verdict.startswith("passed") else Failed(message=verdict)
+
+
+@task(name="undo what earlier drills left")
+def undo_leftovers() -> list[str]:
+    return undo.sweep(wiring.drilling())
+
+
+@task(name="begin")
+def begin(target: str, rto_target: float, rpo_target: float, checks: list[CheckName], trigger: str) -> str:
+    """Open the drill's row; the clock of the RTO starts."""
+    with wiring.transaction() as session:
+        return service.begin(
+            session,
+            asked_target=target,
+            trigger=trigger,
+            flow_run_id=flow_run.get_id(),
+            rto_target=rto_target,
+            rpo_target=rpo_target,
+            check_names=checks,
+            now=system_clock(),
+        )
+
+
+@task(name="locate the backup")
+def locate(drill_id: str) -> str:
+    plan = wiring.drill_run(drill_id, progress).locate()
+    return f"{plan.point.id} ({plan.point.kind}), {plan.wal_segments} WAL segments"
+
+
+@task(name="1 restore to a temporary database")
+def restore(drill_id: str, keep_minutes: float) -> str:
+    return wiring.drill_run(drill_id, progress).restore(timedelta(minutes=keep_minutes)).name
+
+
+@task(name="1 replay WAL to the target")
+def replay(drill_id: str) -> None:
+    wiring.drill_run(drill_id, progress).replay()
+
+
+@task(name="3 verify the database")
+def verify_database(drill_id: str, checks: list[CheckName]) -> list[str]:
+    results = wiring.drill_run(drill_id, progress).check_database(checks)
+    return [f"{result.name}: {result.status.value}" for result in results]
+
+
+@task(name="1 open for writing")
+def promote(drill_id: str) -> None:
+    wiring.drill_run(drill_id, progress).promote()
+
+
+@task(name="2 point staging at it")
+def point_staging(drill_id: str) -> None:
+    wiring.drill_run(drill_id, progress).point_staging()
+
+
+@task(name="3 verify the product through staging")
+def verify_product(drill_id: str, checks: list[CheckName]) -> list[str]:
+    results = wiring.drill_run(drill_id, progress).verify_product(checks)
+    return [f"{result.name}: {result.status.value}" for result in results]
+
+
+@task(name="4 tear down, record RTO and evidence")
+def tear_down_and_record(drill_id: str, problem: FirstUserError | None) -> str:
+    """Staging home, copy destroyed, verdict and evidence written. Returns the verdict in a line."""
+    run = wiring.drill_run(drill_id, progress)
+    if isinstance(problem, ProviderError):
+        run.fail_step(problem)
+    verdict = run.conclude(problem)
+    with wiring.transaction() as session:
+        drill = service.get(session, drill_id)
+    report_drill(drill)
+    if verdict.status is DrillStatus.PASSED:
+        return f"passed: RTO {drill.rto_seconds:.1f} s, RPO {drill.rpo_seconds:.1f} s ({drill_id})"
+    return f"{verdict.status.value}: {'; '.join(verdict.issues)} ({drill_id})"

@@ -1,0 +1,121 @@
+"""The composition root of this door: settings → engines, providers, clock. Built once per process."""
+
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
+from functools import cache
+
+from api.providers.messaging.outbox import Outbox
+
+from api.core.clock import system_clock
+from api.core.drills.drilling import STAGING, Drilling, Transaction
+from api.core.drills.product import Visitor
+from api.core.drills.runner import DrillRun
+from api.core.drills.service import LOCK
+from api.core.errors import Conflict
+from api.core.keys import service as keys
+from api.core.ports import DatabaseProvider, HostingProvider, OnProgress
+from api.db import migrate
+from api.db.engine import Engine, Session, make_engine, session_scope
+from api.db.locks import advisory_lock
+from api.providers.databases import database_provider
+from api.providers.hosting import hosting_provider
+from api.providers.product.visitor import HttpVisitor
+from api.settings import Settings, load
+
+LOCK_WAIT_S = 30.0
+
+
+@cache
+def settings() -> Settings:
+    return load()
+
+
+@cache
+def engine() -> Engine:
+    """Our own rows: drills, evidence, beacons."""
+    return make_engine(settings().platform.database_url.get_secret_value(), application_name="flows")
+
+
+@cache
+def source_engine() -> Engine:
+    """Production, read-only: what a drill may see of it."""
+    reader = settings().drills.reader_database_url or settings().platform.database_url
+    return make_engine(reader.get_secret_value(), application_name="drill-source", read_only=True)
+
+
+@cache
+def database() -> DatabaseProvider:
+    return database_provider(settings())
+
+
+@cache
+def hosting() -> HostingProvider:
+    return hosting_provider(settings())
+
+
+def transaction() -> AbstractContextManager[Session]:
+    return session_scope(engine())
+
+
+def source() -> AbstractContextManager[Session]:
+    return session_scope(source_engine())
+
+
+def visitor() -> AbstractContextManager[Visitor]:
+    """A person in front of staging, who reads codes from staging's outbox."""
+    outbox = Outbox(settings().service.outbox_dir.parent / STAGING)
+    return HttpVisitor(hosting().base_url(STAGING), outbox.latest)
+
+
+def mint_key(session: Session, integration_id: str, now: datetime) -> str:
+    return keys.mint(session, integration_id, now)[1]
+
+
+@cache
+def drilling() -> Drilling:
+    configured = settings()
+    return Drilling(
+        transaction=transaction,
+        source=source,
+        database=database(),
+        hosting=hosting(),
+        visitor=visitor,
+        mint_key=mint_key,
+        clock=system_clock,
+        owner_phone=configured.platform.homepage_owner_phone,
+        live_window=timedelta(seconds=configured.service.live_ttl_seconds),
+        copy_ttl=timedelta(seconds=configured.drills.drill_copy_ttl_seconds),
+        wait_timeout_s=configured.drills.staging_timeout_seconds,
+        code_migration_head=migrate.head(),
+    )
+
+
+@cache
+def drill_run(drill_id: str, on_progress: OnProgress) -> DrillRun:
+    """The same object for every step of a drill in this process: it remembers the plan it made."""
+    return DrillRun(drilling(), drill_id, on_progress)
+
+
+@contextmanager
+def drill_lock(wait_s: float = LOCK_WAIT_S) -> Generator[None]:
+    """One drill, or one sweep, at a time. Raises `Conflict` when another keeps it."""
+    with advisory_lock(engine(), LOCK, wait_s) as held:
+        if not held:
+            raise Conflict(
+                "Another restore drill is running.",
+                fix="Wait for it (`firstuser drill list`), or cancel it in the Prefect UI, then start again.",
+            )
+        yield
+
+
+__all__ = [
+    "Transaction",
+    "database",
+    "drill_lock",
+    "drill_run",
+    "drilling",
+    "hosting",
+    "settings",
+    "transaction",
+]
