@@ -56,7 +56,7 @@ def main() -> None:
     settings = load()
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda _number, _frame: stop.set())
     engine = make_engine(
         settings.platform.database_url.get_secret_value(), pool_size=1, application_name="beacon"
     )
