@@ -1,0 +1,106 @@
+"""The `local` hosting provider: re-points `staging` of the embedded stack and restarts its process."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from api.core.errors import NotFound, Refused, TimedOut
+from api.core.ids import new_id
+from api.core.ports import ServiceState
+from api.providers.hosting.pointer import Pointer, read_pointer, write_pointer
+from api.providers.hosting.supervisor import Supervisor
+from api.settings import Settings
+
+POLL_SECONDS = 0.05
+SERVICES = ("staging",)  # production is never re-pointed
+
+
+class LocalHosting:
+    name = "local"
+
+    def __init__(
+        self, state_dir: Path, base_urls: dict[str, str], restart: Callable[[str], None] | None = None
+    ) -> None:
+        """`restart` takes the part's name; by default the stack's supervisor is asked."""
+        self._state_dir = state_dir
+        self._base_urls = base_urls
+        self._restart = restart or Supervisor(state_dir).restart
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        stack = settings.stack
+        urls = {"staging": f"http://127.0.0.1:{stack.staging_port}"}
+        return cls(stack.state_dir.absolute(), urls)
+
+    def pointer(self, service: str) -> str:
+        """The URL that the service was last pointed at, or `own`."""
+        self.base_url(service)
+        return read_pointer(self._state_dir, service).dsn
+
+    def point(
+        self, service: str, dsn: str, *, restored_copy: str | None = None, as_of: datetime | None = None
+    ) -> str:
+        """As in the port. `dsn` `own` points the service back at its own database."""
+        self.base_url(service)
+        if urlsplit(dsn).password:
+            raise Refused("A pointer must not carry a password.", fix="Put it into the PGPASSFILE instead.")
+        pointer = Pointer(
+            deploy_id=new_id("dep"),
+            dsn=dsn,
+            restored_copy=restored_copy,
+            as_of=as_of.astimezone(UTC).isoformat() if as_of else None,
+        )
+        write_pointer(self._state_dir, service, pointer)
+        self._restart(f"api-{service}")
+        return pointer.deploy_id
+
+    def wait_live(self, service: str, deploy_id: str, timeout_s: float) -> ServiceState:
+        deadline = time.monotonic() + timeout_s
+        while True:
+            state = self.state(service)
+            if state.healthy and state.deploy_id == deploy_id:
+                return state
+            if time.monotonic() > deadline:
+                raise TimedOut(
+                    f"{service} does not serve deploy {deploy_id} after {timeout_s:.0f} s: "
+                    f"{state.detail or f'it serves {state.deploy_id}'}.",
+                    provider=self.name,
+                    operation="wait_live",
+                    fix=f"Read logs/api-{service}.log in the state folder.",
+                )
+            time.sleep(POLL_SECONDS)
+
+    def state(self, service: str) -> ServiceState:
+        url = f"{self.base_url(service)}/api/readyz?verbose"
+        try:
+            answer = httpx.get(url, timeout=3, trust_env=False)
+        except httpx.HTTPError as error:
+            return ServiceState(False, "", None, f"no answer ({type(error).__name__})")
+        return _state(answer)
+
+    def base_url(self, service: str) -> str:
+        if service not in SERVICES:
+            raise NotFound(
+                f"There is no service {service!r} that could be re-pointed.",
+                fix=f"Choose one of: {', '.join(SERVICES)}.",
+            )
+        return self._base_urls[service]
+
+
+def _state(answer: httpx.Response) -> ServiceState:
+    try:
+        body: dict[str, Any] = answer.json()
+    except ValueError:
+        return ServiceState(False, "", None, f"HTTP {answer.status_code} without JSON")
+    failed = [name for name, check in body.get("checks", {}).items() if check.get("status") != "ok"]
+    return ServiceState(
+        healthy=answer.is_success,
+        deploy_id=str(body.get("deploy_id", "")),
+        restored_copy=body.get("restored_copy"),
+        detail=", ".join(failed),
+    )

@@ -1,0 +1,1 @@
+"""Commands beside `up` and `down`: each module has `register(app: typer.Typer) -> None`."""

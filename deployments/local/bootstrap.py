@@ -1,0 +1,139 @@
+"""Prefect as this project needs it: work pool, deployments of `prefect.yaml` with their limits, automations.
+
+Idempotent, and leaves alone what ops changed by hand: paused schedules stay paused. Run by `up` as a process
+of its own (`python -m deployments.local.bootstrap`), because importing Prefect takes seconds.
+"""
+
+import asyncio
+import os
+import re
+import shlex
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prefect.cli import app as prefect_cli
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ChangeFlowRunState
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
+from prefect.exceptions import ObjectNotFound
+from prefect.workers.process import ProcessWorker
+
+from api.core.errors import FirstUserError, Refused, TimedOut
+from deployments.local.prefect import WORK_POOL
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PREFECT_FILE = REPOSITORY / "prefect.yaml"
+SERVER_TIMEOUT_S = 180
+ZOMBIE_AUTOMATION = "crashed-when-silent"
+ZOMBIE_AFTER = timedelta(seconds=90)
+
+
+def main() -> None:
+    os.environ.setdefault("FIRSTUSER_WORK_POOL", WORK_POOL)
+    try:
+        asyncio.run(prepare())
+        deploy()
+    except FirstUserError as error:
+        sys.exit(str(error))
+
+
+async def prepare() -> None:
+    """Everything that the deployments refer to."""
+    async with get_client() as client:
+        await _await_server(client)
+        await _work_pool(client)
+        await _zombie_automation(client)
+
+
+def deploy() -> None:
+    """`prefect deploy --all`. An unset variable would be taken literally, so it is refused here."""
+    unset = [
+        name for name in re.findall(r"{{\s*\$(\w+)\s*}}", PREFECT_FILE.read_text()) if name not in os.environ
+    ]
+    if unset:
+        raise Refused(f"prefect.yaml uses ${unset[0]}, which is not set.", fix=f"Set {unset[0]}.")
+    os.chdir(REPOSITORY)
+    sys.argv = ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(PREFECT_FILE)]
+    prefect_cli()
+
+
+async def _await_server(client: PrefectClient) -> None:
+    deadline = time.monotonic() + SERVER_TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            if (await client.hello()).is_success:
+                return
+        except httpx.HTTPError:
+            pass  # it is still starting
+        await asyncio.sleep(0.2)
+    raise TimedOut("The Prefect server does not answer.", provider="prefect", operation="bootstrap")
+
+
+async def _work_pool(client: PrefectClient) -> None:
+    template = job_template()
+    try:
+        await client.read_work_pool(WORK_POOL)
+        await client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=template))
+    except ObjectNotFound:
+        pool = WorkPoolCreate(
+            name=WORK_POOL,
+            type=ProcessWorker.type,
+            base_job_template=template,
+            description="Flow runs as processes on this machine.",
+        )
+        await client.create_work_pool(pool)
+
+
+def job_template() -> dict[str, Any]:
+    """The process worker's own, with our command: each run is tied to its worker's life."""
+    template = ProcessWorker.get_default_base_job_template()
+    variables = template["variables"]["properties"]
+    variables["command"]["default"] = shlex.join([sys.executable, "-m", "deployments.local.flow_run"])
+    variables["working_dir"]["default"] = str(REPOSITORY)
+    return template
+
+
+async def _zombie_automation(client: PrefectClient) -> None:
+    if not await client.read_automations_by_name(ZOMBIE_AUTOMATION):
+        await client.create_automation(zombie_automation())
+
+
+def zombie_automation() -> AutomationCore:
+    """A run whose process and worker were killed reports nothing: silence for `ZOMBIE_AFTER` is a crash."""
+    return AutomationCore(
+        name=ZOMBIE_AUTOMATION,
+        description="Marks flow runs as crashed whose heartbeat has stopped.",
+        trigger=EventTrigger(
+            after={"prefect.flow-run.heartbeat"},
+            expect={
+                "prefect.flow-run.heartbeat",
+                "prefect.flow-run.Completed",
+                "prefect.flow-run.Failed",
+                "prefect.flow-run.Cancelled",
+                "prefect.flow-run.Crashed",
+            },
+            match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=ZOMBIE_AFTER,
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED,
+                message=f"No sign of life for {ZOMBIE_AFTER.total_seconds():.0f} seconds: "
+                "the run's process is gone. The clean-up flow undoes what it left.",
+            )
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Waiting for a part to serve, by its probe; a part that gives up is reported with the end of its log."""
+
+import time
+
+from api.core.errors import TimedOut, Unavailable
+from api.providers.hosting.supervisor import Supervisor
+from deployments.local.layout import StateFolder
+from deployments.local.parts import Part
+from deployments.local.probes import Probe
+
+POLL_S = 0.1
+LOG_LINES = 15
+
+
+def await_ready(state: StateFolder, part: Part, probe: Probe | None, timeout_s: float) -> None:
+    """Raises `Unavailable` when the part does not stay up, `TimedOut` when it does not serve in time."""
+    supervisor = Supervisor(state.root)
+    deadline = time.monotonic() + timeout_s
+    while (trouble := _trouble(supervisor, part, probe)) is not None:
+        if time.monotonic() > deadline:
+            raise TimedOut(
+                f"{part.title} does not serve after {timeout_s:.0f} s: {trouble}.\n{log_end(state, part)}",
+                provider="stack",
+                operation="start",
+                fix=f"Read {state.log(part.name)}.",
+            )
+        if supervisor.part(part.name).state == "FATAL":
+            raise Unavailable(
+                f"{part.title} does not stay up.\n{log_end(state, part)}",
+                provider="stack",
+                operation="start",
+                fix=f"Read {state.log(part.name)}.",
+            )
+        time.sleep(POLL_S)
+
+
+def _trouble(supervisor: Supervisor, part: Part, probe: Probe | None) -> str | None:
+    if probe is not None:
+        return probe()
+    return None if supervisor.part(part.name).running else "it does not run"
+
+
+def log_end(state: StateFolder, part: Part) -> str:
+    try:
+        text = state.log(part.name).read_text(errors="replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(f"  | {line}" for line in text.splitlines()[-LOG_LINES:])

@@ -1,0 +1,95 @@
+"""How each part proves that it serves. A probe returns None when all is well, else what is wrong, in words.
+
+`ready`  it does its work now: gates the start, shown by `status`
+`hangs`  it runs but does not answer: the only reason for the health watcher to restart it. An API whose
+         database is away is not ready, but does not hang.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import httpx
+import psycopg
+
+from api.settings import Settings
+from deployments.local.environment import DATABASES
+from deployments.local.ports import HOST
+from deployments.local.prefect import WORK_POOL
+
+Probe = Callable[[], str | None]
+TIMEOUT_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """By part name. A part without a probe is judged by its process alone."""
+
+    ready: Mapping[str, Probe]
+    hangs: Mapping[str, Probe]
+
+
+def probes(settings: Settings) -> Probes:
+    stack = settings.stack
+    prefect = settings.service.prefect_api_url
+    auth = _auth(settings)
+
+    def postgres() -> str | None:
+        return _connects(stack.postgres_port)
+
+    def server() -> str | None:
+        return _answers(f"{prefect}/health", auth)
+
+    def worker() -> str | None:
+        return _polls(f"{prefect}/work_pools/{WORK_POOL}/workers/filter", auth)
+
+    def api(port: int, path: str) -> Probe:
+        return lambda: _answers(f"http://{HOST}:{port}{path}")
+
+    common: dict[str, Probe] = {"postgres": postgres, "prefect-server": server, "prefect-worker": worker}
+    ports = {"api-production": stack.api_port, "api-staging": stack.staging_port}
+    return Probes(
+        ready=common | {name: api(port, "/api/readyz") for name, port in ports.items()},
+        hangs=common | {name: api(port, "/api/healthz") for name, port in ports.items()},
+    )
+
+
+def _auth(settings: Settings) -> httpx.BasicAuth | None:
+    if settings.service.prefect_auth is None:
+        return None
+    user, _, password = settings.service.prefect_auth.get_secret_value().partition(":")
+    return httpx.BasicAuth(user, password)
+
+
+def _connects(port: int) -> str | None:
+    try:
+        with psycopg.connect(
+            host=HOST,
+            port=port,
+            user="firstuser_app",
+            dbname=DATABASES["production"],
+            connect_timeout=TIMEOUT_S,
+            application_name="firstuser-health",
+        ) as connection:
+            connection.execute("SELECT 1")
+    except psycopg.Error as error:
+        return str(error).strip().splitlines()[0]
+    return None
+
+
+def _answers(url: str, auth: httpx.Auth | None = None) -> str | None:
+    try:
+        answer = httpx.get(url, auth=auth, timeout=TIMEOUT_S, trust_env=False)
+    except httpx.HTTPError as error:
+        return f"no answer ({type(error).__name__})"
+    return None if answer.is_success else f"HTTP {answer.status_code}"
+
+
+def _polls(url: str, auth: httpx.Auth | None) -> str | None:
+    """The server sees this pool's worker. It calls a worker offline after a few missed heartbeats."""
+    try:
+        answer = httpx.post(url, json={}, auth=auth, timeout=TIMEOUT_S, trust_env=False)
+    except httpx.HTTPError as error:
+        return f"the Prefect server does not answer ({type(error).__name__})"
+    if not answer.is_success:
+        return f"the Prefect server answers HTTP {answer.status_code}"
+    return None if any(found["status"] == "ONLINE" for found in answer.json()) else "not seen by the server"

@@ -1,0 +1,54 @@
+"""The handle on one stack: its folder, its ports, its settings. How every command but `up` begins."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.core.errors import NotFound
+from api.providers.hosting.supervisor import Supervisor
+from api.settings import Settings, StackSettings, load
+from deployments.local.environment import process_environment
+from deployments.local.layout import StateFolder
+from deployments.local.ports import Ports, read_ports
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """`settings` are production's."""
+
+    state: StateFolder
+    ports: Ports
+    settings: Settings
+
+    @property
+    def supervisor(self) -> Supervisor:
+        return Supervisor(self.state.root)
+
+    @property
+    def running(self) -> bool:
+        return self.supervisor.alive()
+
+
+def state_folder() -> StateFolder:
+    """The folder that `FIRSTUSER_STATE_DIR` names; `var/` below the current one by default."""
+    named = os.environ.get("FIRSTUSER_ENV_FILE")
+    return StateFolder(StackSettings.read(Path(named) if named else None).state_dir)
+
+
+def open_stack(state: StateFolder | None = None) -> Stack:
+    """Take on the environment of the stack in `state` (this process's from here on) and read its settings.
+
+    Raises `NotFound` when there never was an `up` in that folder."""
+    state = state or state_folder()
+    ports = read_ports(state)
+    if ports is None:
+        raise NotFound(
+            f"There is no stack in {state.root}.",
+            fix="Start one with `firstuser up`, or set FIRSTUSER_STATE_DIR to the folder of another.",
+        )
+    return enter(state, ports)
+
+
+def enter(state: StateFolder, ports: Ports) -> Stack:
+    os.environ.update(process_environment(state) | ports.environment())
+    return Stack(state, ports, load())
