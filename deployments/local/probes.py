@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import httpx
 import psycopg
 
+from api.providers.hosting.loopback import ask
 from api.settings import Settings
 from deployments.local.environment import DATABASES
 from deployments.local.ports import HOST
@@ -78,7 +79,7 @@ def _connects(port: int) -> str | None:
 
 def _answers(url: str, auth: httpx.Auth | None = None) -> str | None:
     try:
-        answer = httpx.get(url, auth=auth, timeout=TIMEOUT_S, trust_env=False)
+        answer = ask(url, auth=auth, timeout_s=TIMEOUT_S)
     except httpx.HTTPError as error:
         return f"no answer ({type(error).__name__})"
     return None if answer.is_success else f"HTTP {answer.status_code}"
@@ -87,7 +88,7 @@ def _answers(url: str, auth: httpx.Auth | None = None) -> str | None:
 def _polls(url: str, auth: httpx.Auth | None) -> str | None:
     """The server sees this pool's worker. It calls a worker offline after a few missed heartbeats."""
     try:
-        answer = httpx.post(url, json={}, auth=auth, timeout=TIMEOUT_S, trust_env=False)
+        answer = ask(url, json={}, auth=auth, timeout_s=TIMEOUT_S)
     except httpx.HTTPError as error:
         return f"the Prefect server does not answer ({type(error).__name__})"
     if not answer.is_success:

@@ -20,6 +20,7 @@ LOG_LIMIT = "10MB"
 SERVER = """\
 [supervisord]
 nodaemon=true
+silent=true
 logfile={logs}/supervisord.log
 logfile_maxbytes={limit}
 logfile_backups=2

@@ -12,6 +12,7 @@ import httpx
 from api.core.errors import NotFound, Refused, TimedOut
 from api.core.ids import new_id
 from api.core.ports import ServiceState
+from api.providers.hosting.loopback import ask
 from api.providers.hosting.pointer import Pointer, read_pointer, write_pointer
 from api.providers.hosting.supervisor import Supervisor
 from api.settings import Settings
@@ -78,7 +79,7 @@ class LocalHosting:
     def state(self, service: str) -> ServiceState:
         url = f"{self.base_url(service)}/api/readyz?verbose"
         try:
-            answer = httpx.get(url, timeout=3, trust_env=False)
+            answer = ask(url, timeout_s=3)
         except httpx.HTTPError as error:
             return ServiceState(False, "", None, f"no answer ({type(error).__name__})")
         return _state(answer)
