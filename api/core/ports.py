@@ -249,18 +249,6 @@ class OutgoingMessage:
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedMessage:
-    """A message as it lies in the local outbox."""
-
-    id: str
-    channel: str
-    to: str
-    subject: str
-    body: str
-    at: datetime
-
-
 class Messenger(Protocol):
     name: str
 

@@ -2,21 +2,23 @@
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
+from api.core.clock import system_clock
 from api.core.errors import Rejected, TimedOut, Unavailable
-from api.core.ports import ReceivedMessage
+from api.providers.messaging.outbox import StoredMessage
 
 CODE = re.compile(r"\b(\d{6})\b")
 PROVIDER = "product"
 
 
 class HttpVisitor:
-    """Talks to the product at `base_url`; `inbox(to)` returns the newest message that reached `to`.
+    """Talks to the product at `base_url`; `inbox(to, after)` is the newest message that reached `to`.
 
     Raises `Unavailable` when the product cannot be reached or answers 5xx, `Rejected` when it says no.
     """
@@ -24,7 +26,7 @@ class HttpVisitor:
     def __init__(
         self,
         base_url: str,
-        inbox: Callable[[str], ReceivedMessage | None],
+        inbox: Callable[[str, datetime], StoredMessage | None],
         *,
         timeout_s: float = 15,
         transport: httpx.BaseTransport | None = None,
@@ -48,9 +50,9 @@ class HttpVisitor:
         self._http.close()
 
     def log_in(self, phone: str) -> str:
-        before = self._inbox(phone)
+        asked_at = system_clock()
         self._send("POST", "/auth/otp/start", json={"phone": phone})
-        code = self._await_code(phone, before.id if before else None)
+        code = self._await_code(phone, asked_at)
         answer = self._send("POST", "/auth/otp/verify", json={"code": code})
         return f"code accepted ({answer.status_code})"
 
@@ -71,14 +73,13 @@ class HttpVisitor:
     def partner_json(self, path: str, api_key: str) -> Mapping[str, Any]:
         return self._send("GET", path, headers={"Authorization": f"Bearer {api_key}"}).json()
 
-    def _await_code(self, phone: str, before: str | None) -> str:
+    def _await_code(self, phone: str, asked_at: datetime) -> str:
         deadline = monotonic() + self._timeout_s
         while monotonic() < deadline:
-            message = self._inbox(phone)
-            if message is not None and message.id != before:
-                found = CODE.search(message.body)
-                if found:
-                    return found.group(1)
+            message = self._inbox(phone, asked_at)
+            found = CODE.search(message.body) if message else None
+            if found:
+                return found.group(1)
             sleep(0.05)
         raise TimedOut(
             "No login code reached the outbox.",
