@@ -9,8 +9,6 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from api.core.clock import system_clock
-from api.core.errors import Refused
-from api.core.ports import BackupKeeper
 from flows import wiring
 
 Kind = Literal["auto", "full", "incremental"]
@@ -38,31 +36,20 @@ def retain() -> Any:
     return Completed(message=f"{len(removed)} backups removed, WAL without a gap, newest backup verified")
 
 
-def keeper() -> BackupKeeper:
-    """The provider as a keeper of backups. Raises `Refused` where the vendor keeps them itself."""
-    database = wiring.database()
-    if not isinstance(database, BackupKeeper):
-        raise Refused(
-            f"{database.name} takes its own backups.",
-            fix="Pause this deployment; preflight checks their policy.",
-        )
-    return database
-
-
 @task(name="take and verify")
 def back_up(kind: Kind) -> str:
-    taken = keeper().take_backup(kind)
+    taken = wiring.backup_keeper().take_backup(kind)
     return taken.id
 
 
 @task(name="prune past retention")
 def prune() -> list[str]:
-    return list(keeper().prune(system_clock(), wiring.settings().drills.backup_retention_days))
+    return list(wiring.backup_keeper().prune(system_clock(), wiring.settings().drills.backup_retention_days))
 
 
 @task(name="look for WAL gaps")
 def find_wal_gaps() -> list[str]:
-    return [f"WAL gap: {gap}" for gap in keeper().wal_gaps()]
+    return [f"WAL gap: {gap}" for gap in wiring.backup_keeper().wal_gaps()]
 
 
 @task(name="verify the newest backup")
@@ -71,7 +58,7 @@ def reverify_newest() -> list[str]:
     points = wiring.database().restore_points()
     if not points:
         return ["there is no backup to verify: run `firstuser backups take --kind full`"]
-    fact = keeper().verify_backup(points[-1].id)
+    fact = wiring.backup_keeper().verify_backup(points[-1].id)
     return [] if fact.ok else [f"{points[-1].id}: {fact.observed}. {fact.fix}"]
 
 

@@ -5,21 +5,20 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from functools import cache
 
-from api.providers.messaging.outbox import Outbox
-
 from api.core.clock import system_clock
-from api.core.drills.drilling import STAGING, Drilling, Transaction
+from api.core.drills.drilling import STAGING, Drilling
 from api.core.drills.product import Visitor
 from api.core.drills.runner import DrillRun
 from api.core.drills.service import LOCK
-from api.core.errors import Conflict
+from api.core.errors import Conflict, Refused
 from api.core.keys import service as keys
-from api.core.ports import DatabaseProvider, HostingProvider, OnProgress
+from api.core.ports import BackupKeeper, DatabaseProvider, HostingProvider, OnProgress
 from api.db import migrate
 from api.db.engine import Engine, Session, make_engine, session_scope
 from api.db.locks import advisory_lock
 from api.providers.databases import database_provider
 from api.providers.hosting import hosting_provider
+from api.providers.messaging.outbox import Outbox
 from api.providers.product.visitor import HttpVisitor
 from api.settings import Settings, load
 
@@ -52,6 +51,16 @@ def database() -> DatabaseProvider:
 @cache
 def hosting() -> HostingProvider:
     return hosting_provider(settings())
+
+
+def backup_keeper() -> BackupKeeper:
+    """The provider as a keeper of backups. Raises `Refused` where the vendor keeps them itself."""
+    provider = database()
+    if not isinstance(provider, BackupKeeper):
+        raise Refused(
+            f"{provider.name} takes its own backups.", fix="Preflight checks the vendor's backup policy."
+        )
+    return provider
 
 
 def transaction() -> AbstractContextManager[Session]:
@@ -107,15 +116,3 @@ def drill_lock(wait_s: float = LOCK_WAIT_S) -> Generator[None]:
                 fix="Wait for it (`firstuser drill list`), or cancel it in the Prefect UI, then start again.",
             )
         yield
-
-
-__all__ = [
-    "Transaction",
-    "database",
-    "drill_lock",
-    "drill_run",
-    "drilling",
-    "hosting",
-    "settings",
-    "transaction",
-]

@@ -120,6 +120,17 @@ def database_destroyed(session: Session, drill_id: str, now: datetime) -> None:
     row(session, drill_id).database_destroyed_at = now
 
 
+def kept_copy(session: Session, drill_id: str) -> Handle | None:
+    """The copy that still stands for inspection, if there is one."""
+    drill = row(session, drill_id)
+    return handle(drill) if drill.database_destroyed_at is None else None
+
+
+def release_copy(session: Session, drill_id: str) -> None:
+    """A kept copy need not be kept any longer."""
+    row(session, drill_id).keep_until = None
+
+
 def intend_pointing(session: Session, drill_id: str, home: str) -> None:
     """Remember where staging points before it is pointed elsewhere. Only the first word counts."""
     drill = row(session, drill_id)

@@ -1,0 +1,1 @@
+"""Starting flow runs from the product, without importing the orchestrator."""

@@ -1,0 +1,221 @@
+"""`firstuser demo`: the main job on a scratch stack, from an empty folder to a proven restore.
+
+Starts the stack, seeds it, lets traffic run, backs up, destroys a table after the moment to go back to,
+drills to just before it, and shows that the row is there and the damage is not. Ends what it started.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Annotated, Any, LiteralString
+
+import psycopg
+import typer
+from rich.console import Console
+
+from deployments.local.layout import StateFolder
+
+NOT_GOOD = 1
+SCALE = 0.5
+TRAFFIC_RATE = 40
+TRAFFIC_SECONDS = 8
+PORTS = (
+    "FIRSTUSER_POSTGRES_PORT",
+    "FIRSTUSER_API_PORT",
+    "FIRSTUSER_STAGING_PORT",
+    "FIRSTUSER_PREFECT_PORT",
+)
+ROW = "demo-witness"
+
+out = Console(soft_wrap=True, highlight=False)
+
+
+def register(root: typer.Typer) -> None:
+    root.command()(demo)
+
+
+def demo(
+    keep: Annotated[bool, typer.Option(help="Leave the scratch stack running to look at it")] = False,
+) -> None:
+    """Back up, break, restore and prove it on a scratch stack; exit code 0 only when all of it is true."""
+    folder = Path("var/demo").absolute()
+    stage = Stage(folder)
+    started = monotonic()
+    stage.clear()
+    try:
+        told = play(stage)
+    finally:
+        if not keep:
+            stage.firstuser("down", quiet=True)
+    _tell(told, monotonic() - started)
+    if keep:
+        out.print(
+            f"\nThe stack goes on: FIRSTUSER_STATE_DIR={folder} firstuser status (and `firstuser down`)."
+        )
+    if not all(proof.true for proof in told.proofs):
+        raise typer.Exit(NOT_GOOD)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One thing that the demo claims, and whether it was seen to be true."""
+
+    claim: str
+    true: bool
+    seen: str
+
+
+@dataclass(slots=True)
+class Told:
+    drill: Mapping[str, Any]
+    proofs: list[Proof] = field(default_factory=list[Proof])
+
+
+class Stage:
+    """The scratch stack, driven by the same commands that a person types."""
+
+    def __init__(self, folder: Path) -> None:
+        self.state = StateFolder(folder)
+        free_ports = dict.fromkeys(PORTS, "0")
+        self._env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("FIRSTUSER_")},
+            **free_ports,
+            "FIRSTUSER_STATE_DIR": str(folder),
+            "FIRSTUSER_SEED_SCALE": str(SCALE),
+        }
+
+    def clear(self) -> None:
+        """Stop and remove what an earlier, interrupted demo left."""
+        if self.state.root.exists():
+            if self.state.stack_file.exists():
+                self.firstuser("down", quiet=True)
+            shutil.rmtree(self.state.root)
+
+    def firstuser(self, *words: str, quiet: bool = False) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "deployments.cli", *words],
+            env=self._env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if quiet else None,
+            text=True,
+            check=False,
+        )
+
+    def must(self, *words: str) -> str:
+        done = self.firstuser(*words)
+        if done.returncode != 0:
+            raise SystemExit(f"demo: `firstuser {' '.join(words)}` failed ({done.returncode}); see above")
+        return done.stdout
+
+    def traffic(self, base_url: str) -> subprocess.CompletedProcess[str]:
+        settings = ["--rate", str(TRAFFIC_RATE), "--seconds", str(TRAFFIC_SECONDS)]
+        return subprocess.run(
+            [sys.executable, "-m", "deployments.local.traffic", "--base-url", base_url, *settings],
+            env={
+                **self._env,
+                "FIRSTUSER_ENV_FILE": str(self.state.env_file("production")),
+                "PGPASSFILE": str(self.state.passwords),
+            },
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+
+
+def play(stage: Stage) -> Told:
+    """The story, step by step."""
+    out.print("[bold]1  The stack, from an empty folder[/]")
+    document = json.loads(stage.must("up", "--json"))
+    source = _admin_url(stage)
+
+    out.print(f"[bold]2  Traffic for {TRAFFIC_SECONDS} s while a backup is taken[/]")
+    traffic = stage.traffic(document["addresses"]["api"])
+    out.print(f"   {traffic.stdout.strip()}")
+    out.print(f"   {stage.must('backups', 'take', '--kind', 'incremental').strip()}")
+
+    out.print("[bold]3  A row is written, then a table is destroyed[/]")
+    moment, rows_before = _witness_then_damage(source)
+    out.print(f"   row `{ROW}` committed; [red]DROP TABLE grants[/] after {moment.isoformat()}")
+
+    out.print("[bold]4  Restore drill to just before it[/]")
+    answer = stage.firstuser("drill", "--target", moment.isoformat(), "--keep-minutes", "30", "--json")
+    told = Told(json.loads(answer.stdout))
+    told.proofs.append(
+        Proof("the drill passed", told.drill["status"] == "passed", "; ".join(told.drill["issues"]) or "yes")
+    )
+    if told.drill["id"] is not None:
+        _prove(stage, told, source, rows_before)
+    return told
+
+
+def _admin_url(stage: Stage) -> str:
+    ports = json.loads(stage.state.stack_file.read_text())["ports"]
+    return f"postgresql://firstuser_admin@127.0.0.1:{ports['postgres']}/firstuser?passfile={stage.state.passwords}"
+
+
+def _witness_then_damage(source: str) -> tuple[datetime, int]:
+    """Commit a row, remember the moment and what a table holds, then drop the table."""
+    with psycopg.connect(source, autocommit=True) as production:
+        production.execute(
+            "INSERT INTO entries (id, space_id, external_user_id, referral_code)"
+            " SELECT 'wle_' || %s, id, %s, %s FROM spaces ORDER BY created_at LIMIT 1",
+            (ROW, ROW, ROW),
+        )
+        sleep(1)
+        moment, grants = _row(production, "SELECT clock_timestamp(), count(*) FROM grants")
+        sleep(0.5)
+        production.execute("DROP TABLE grants CASCADE")
+        (segment,) = _row(production, "SELECT pg_walfile_name(pg_switch_wal())")
+        while _row(production, "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver")[0] < segment:
+            sleep(0.1)
+    return moment, grants
+
+
+def _prove(stage: Stage, told: Told, source: str, rows_before: int) -> None:
+    """Look at the kept copy, at production, at staging and at the ledger with our own eyes."""
+    prove = told.proofs.append
+    copy = json.loads(stage.must("drill", "show", told.drill["id"], "--json"))["copy_url"]
+    if copy is not None:
+        with psycopg.connect(copy) as restored:
+            (witness,) = _row(restored, "SELECT count(*) FROM entries WHERE external_user_id = %s", ROW)
+            (grants,) = _row(restored, "SELECT count(*) FROM grants")
+        prove(Proof(f"the row `{ROW}` is in the copy", witness == 1, f"{witness} row"))
+        prove(Proof("the destroyed table is whole in the copy", grants == rows_before, f"{grants} rows"))
+    with psycopg.connect(source) as production:
+        (gone,) = _row(production, "SELECT to_regclass('public.grants') IS NULL")
+    prove(Proof("production was not touched: the damage is still there", gone, "grants is missing"))
+    released = stage.firstuser("drill", "release", told.drill["id"])
+    prove(
+        Proof("the copy is destroyed and staging is home", released.returncode == 0, released.stdout.strip())
+    )
+    ledger = stage.firstuser("evidence", "verify")
+    prove(Proof("the evidence ledger verifies", ledger.returncode == 0, ledger.stdout.strip()))
+
+
+def _row(connection: psycopg.Connection, query: LiteralString, *values: object) -> tuple[Any, ...]:
+    row = connection.execute(query, values).fetchone()
+    if row is None:
+        raise LookupError(f"no row: {query}")
+    return row
+
+
+def _tell(told: Told, seconds: float) -> None:
+    drill = told.drill
+    out.print("\n[bold]What was proved[/]")
+    for c in drill["checks"]:
+        good = c["status"] in {"pass", "skip"}
+        out.print(f"   {'[green]✓[/]' if good else '[red]✗[/]'} {c['name']:<20} {c['observed']}")
+    for proof in told.proofs:
+        out.print(f"   {'[green]✓[/]' if proof.true else '[red]✗[/]'} {proof.claim}  [dim]{proof.seen}[/]")
+    parts = ", ".join(f"{name} {value:.1f}" for name, value in drill.get("rto_parts", {}).items())
+    out.print(f"\n   [bold]RTO[/] {drill.get('rto_seconds')} s  ({parts})")
+    out.print(f"   [bold]RPO[/] {drill.get('rpo_seconds')} s")
+    verdict = "[green]all of it is true[/]" if all(p.true for p in told.proofs) else "[red]not all is true[/]"
+    out.print(f"   {verdict}, in {seconds:.0f} s")
