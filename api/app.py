@@ -1,1 +1,134 @@
-"""The composition root of the web door."""
+"""The composition root of the web door: `create_app(settings)`, and `production_app` for a server to call."""
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import cache, partial
+from types import FrameType
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from api import log
+from api.core.clock import frozen_clock, system_clock
+from api.core.crypto import Signer, Vault, data_keys
+from api.core.ports import DatabaseProvider
+from api.db import migrate
+from api.db.engine import make_engine, session_scope
+from api.http import auth, errors, founder, integration, ops, probes, static
+from api.http.cookies import Cookies
+from api.http.middleware import BodyLimit, RequestContext, SameOrigin
+from api.http.pages import ops as ops_pages
+from api.http.pages import public, tools
+from api.http.readiness import Readiness
+from api.http.services import Services
+from api.providers.messaging import messenger
+from api.providers.orchestration.prefect import Prefect
+from api.settings import Settings, load
+
+ROUTERS = (
+    probes.router,
+    auth.router,
+    integration.router,
+    founder.router,
+    ops.router,
+    public.router,
+    tools.router,
+    ops_pages.router,
+)
+
+
+def production_app() -> FastAPI:
+    """For `uvicorn --factory api.app:production_app`: settings from the environment, logs as JSON lines."""
+    log.configure()
+    return create_app(load())
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application. Touches neither network nor database until the first request."""
+    app = FastAPI(
+        title="FirstUser",
+        version=settings.service.release,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.services = compose(settings)
+    public_url = settings.platform.public_app_url
+    app.add_middleware(SameOrigin, public_url=public_url)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestContext, https=public_url.startswith("https://"))
+    errors.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/static", static.files())
+    return app
+
+
+def compose(settings: Settings) -> Services:
+    """Everything the routes work with. Raises `Refused` when a secret is missing or too short."""
+    platform, service = settings.platform, settings.service
+    previous_key = service.data_key_previous
+    ring = [platform.session_secret.get_secret_value()]
+    if platform.session_secret_previous:
+        ring.append(platform.session_secret_previous.get_secret_value())
+    url = platform.database_url.get_secret_value()
+    engine = make_engine(url, pool_size=10, application_name=f"firstuser-api-{service.env}")
+
+    @cache
+    def backups() -> DatabaseProvider:
+        from api.providers.databases import database_provider
+        return database_provider(settings)
+
+    return Services(
+        settings=settings,
+        transaction=partial(session_scope, engine),
+        vault=Vault(
+            data_keys(
+                service.data_key.get_secret_value(),
+                previous_key.get_secret_value() if previous_key else None,
+            )
+        ),
+        code_signer=Signer(ring, "login-code"),
+        session_signer=Signer(ring, "session-cookie"),
+        clock=frozen_clock(service.as_of) if service.as_of else system_clock,
+        messenger=messenger(settings),
+        prefect=Prefect.from_settings(service),
+        backups=backups,
+        readiness=Readiness(url, migrate.head()),
+        cookies=Cookies.from_settings(settings),
+        allowed_phones=frozenset(platform.founder_phone_list),
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    services: Services = app.state.services
+    _drain_on_sigterm(services)
+    yield
+    await services.readiness.close()
+    services.prefect.close()
+
+
+def _drain_on_sigterm(services: Services) -> None:
+    """On SIGTERM readyz turns 503 first; the server's own handler follows when the balancer has seen it."""
+    if signal.getsignal(signal.SIGTERM) in {signal.SIG_DFL, signal.SIG_IGN, None}:
+        return  # no server is in charge of signals: a test, or a thread
+    before = signal.getsignal(signal.SIGTERM)
+    loop = asyncio.get_running_loop()
+
+    def drain(number: int, frame: FrameType | None) -> None:
+        services.readiness.draining = True
+        if callable(before):
+            loop.call_soon_threadsafe(
+                loop.call_later, services.settings.service.drain_seconds, before, number, frame
+            )
+
+    signal.signal(signal.SIGTERM, drain)
+
+
+def _operation_id(route: APIRoute) -> str:
+    return f"{route.tags[0] if route.tags else 'page'}_{route.name}"

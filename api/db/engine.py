@@ -5,8 +5,13 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from psycopg import Connection
+from psycopg import OperationalError as DriverOperationalError
 from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+
+# What is raised when the database cannot be reached or goes away in the middle.
+DATABASE_AWAY: tuple[type[Exception], ...] = (OperationalError, DriverOperationalError)
 
 
 def sqlalchemy_url(database_url: str) -> str:

@@ -1,0 +1,7 @@
+"""The web door: thin routes that compose core's capabilities, commit, and speak HTTP.
+
+`services`    what every route works with          `deps`        who is calling
+`middleware`  request id, log, headers, origin     `errors`      error class → status
+`readiness`   can this process serve?              `probes`      healthz, readyz
+`auth` `founder` `integration` `ops`  the surfaces `pages/`      what people see
+"""

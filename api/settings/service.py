@@ -23,6 +23,7 @@ class ServiceSettings(Group):
     restored_copy: str | None = None  # the temporary database's name while staging serves from one
     as_of: datetime | None = None  # the clock stands here while staging serves from a restored copy
     live_ttl_seconds: int = 90
+    drain_seconds: float = 0.0  # between "not ready" and closing, for a load balancer to notice
     prefect_api_url: str = ""
     prefect_ui_url: str = ""
     prefect_auth: SecretStr | None = None

@@ -1,0 +1,152 @@
+"""Login by code. Forms get pages, JSON gets JSON; whoever asks for a code learns nothing about who exists."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import structlog
+from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+
+from api.core.errors import Refused
+from api.core.founders import identifiers, login, service, sessions
+from api.core.founders.identifiers import Identifier
+from api.core.founders.login import CodeToSend
+from api.core.founders.service import FounderView
+from api.core.ports import OutgoingMessage
+from api.db.engine import Session
+from api.http.cookies import new_browser_id
+from api.http.deps import At
+from api.http.pages.rendering import render
+from api.http.problems import Problem, documented
+from api.http.services import Services
+
+router = APIRouter(prefix="/auth", tags=["login"])
+HOME = "/app"
+_log = structlog.get_logger("api.login")
+
+
+async def fields(request: Request) -> dict[str, str]:
+    """The body's text fields, whether it is a form or JSON."""
+    if _is_form(request):
+        return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    try:
+        body: Any = await request.json()
+    except ValueError:
+        raise Refused("The body is not JSON.", fix="Send a JSON object or a form.") from None
+    if not isinstance(body, dict):
+        raise Refused("The body is not a JSON object.", fix="Send a JSON object or a form.")
+    return {str(name): str(value) for name, value in body.items() if isinstance(value, str | int)}
+
+
+Fields = Annotated[dict[str, str], Depends(fields)]
+
+
+@router.post("/otp/start", status_code=202, responses=documented(403, 422, 503))
+def start(request: Request, at: At, body: Fields, tasks: BackgroundTasks) -> Response:
+    """`{phone}` or `{email}` → 202, always; the code goes out after the answer."""
+    try:
+        identifier = _identifier(body)
+    except Refused as error:
+        if not _is_form(request):
+            raise
+        shown = {"problem": error, "next": _next(body), "typed": body}
+        return render(request, "login.html", shown, status=422, title="Log in")
+    browser_id = at.cookies.browser_id(request) or new_browser_id()
+    with at.transaction() as session:
+        to_send = login.start(
+            session,
+            at.vault,
+            at.code_signer,
+            identifier,
+            browser_id,
+            at.clock(),
+            at.allowed_phones,
+        )
+    _log.info("code asked for", kind=identifier.kind, entitled=to_send is not None)
+    if to_send:
+        tasks.add_task(_send, at, to_send)
+    response = _code_page(request, identifier, body) if _is_form(request) else _accepted()
+    at.cookies.set_browser_id(response, browser_id)
+    response.background = tasks
+    return response
+
+
+@router.post("/otp/verify", responses=documented(401, 403, 422, 503))
+def verify(request: Request, at: At, body: Fields) -> Response:
+    """`{code}` → 200 with the session cookie (a form: 303 to the dashboard); 401 for any bad code."""
+    now, code = at.clock(), "".join(body.get("code", "").split())
+    with at.transaction() as session:
+        attempt = login.verify(session, at.code_signer, at.cookies.browser_id(request) or "", code, now)
+        opened = _open(session, at, attempt.founder_id) if attempt.founder_id else None
+    _log.info("code typed", verdict=attempt.verdict)
+    if opened is None:
+        return _wrong_code(request, body)
+    person, cookie = opened
+    response = (
+        RedirectResponse(_next(body), 303)
+        if _is_form(request)
+        else JSONResponse({"founder": {"id": person.id, "name": person.name}})
+    )
+    at.cookies.set_session(response, cookie)
+    return response
+
+
+@router.post("/logout", status_code=303, responses=documented(403, 503))
+def logout(request: Request, at: At) -> Response:
+    """Ends the session on the server, too. Idempotent."""
+    cookie = at.cookies.session(request)
+    if cookie:
+        with at.transaction() as session:
+            sessions.close_session(session, at.session_signer, cookie, at.clock())
+    response = RedirectResponse("/login", 303)
+    at.cookies.clear_session(response)
+    return response
+
+
+def _open(session: Session, at: Services, founder_id: str) -> tuple[FounderView, str]:
+    """The founder, and the cookie of their new session."""
+    cookie = sessions.open_session(session, at.session_signer, founder_id, at.clock())
+    return service.view(session, at.vault, founder_id), cookie
+
+
+def _send(at: Services, to_send: CodeToSend) -> None:
+    body = f"{to_send.code} is your FirstUser login code. It works for 5 minutes. Nobody will ask you for it."
+    at.messenger.send(OutgoingMessage(to_send.channel, to_send.to, "Your FirstUser login code", body))
+
+
+def _identifier(body: dict[str, str]) -> Identifier:
+    """From `phone`, `email` or the form's one field `identifier`. Raises `Refused`."""
+    if body.get("phone"):
+        return identifiers.phone(body["phone"])
+    if body.get("email"):
+        return identifiers.email(body["email"])
+    return identifiers.parse(body.get("identifier", ""))
+
+
+def _accepted() -> Response:
+    return JSONResponse({"status": "accepted", "expires_in": 300}, 202)
+
+
+def _code_page(request: Request, identifier: Identifier, body: dict[str, str]) -> Response:
+    sent_to = identifiers.masked(identifier.value)
+    shown = {"sent_to": sent_to, "next": _next(body), "wrong": False}
+    return render(request, "code.html", shown, status=202, title="Your code")
+
+
+def _wrong_code(request: Request, body: dict[str, str]) -> Response:
+    if _is_form(request):
+        shown = {"sent_to": "", "next": _next(body), "wrong": True}
+        return render(request, "code.html", shown, status=401, title="Your code")
+    problem = Problem(401, "code_invalid", "That code is not right, or not any more. Ask for a new one.")
+    return problem.response(getattr(request.state, "request_id", ""))
+
+
+def _next(body: dict[str, str]) -> str:
+    """Where to go after the login: only ever one of our own pages."""
+    wanted = body.get("next", "")
+    return quote(wanted, safe="/") if wanted == HOME or wanted.startswith(f"{HOME}/") else HOME
+
+
+def _is_form(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    return kind in {"application/x-www-form-urlencoded", "multipart/form-data"}

@@ -1,0 +1,123 @@
+"""Which status an error gets. JSON for programs, a page for people who asked for HTML."""
+
+from collections.abc import Mapping
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from api.core.errors import (
+    Conflict,
+    Expired,
+    FirstUserError,
+    NotFound,
+    Refused,
+    Rejected,
+    TimedOut,
+    Unavailable,
+)
+from api.db.engine import DATABASE_AWAY
+from api.http.middleware import MAX_BODY, BodyTooLarge
+from api.http.pages.rendering import render
+from api.http.problems import FieldProblem, Problem
+
+STATUS: Mapping[type[FirstUserError], int] = {
+    NotFound: 404,
+    Conflict: 409,
+    Expired: 410,
+    Refused: 422,
+    Unavailable: 503,
+    TimedOut: 504,
+    Rejected: 502,
+}
+_HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
+_log = structlog.get_logger("api.errors")
+
+
+class Unauthenticated(Exception):
+    """Nobody is signed in, or the key is no good: a page sends to the login, an API says 401 `code`."""
+
+    def __init__(self, code: str, detail: str, scheme: str | None = None) -> None:
+        super().__init__(detail)
+        self.code, self.detail, self.scheme = code, detail, scheme
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(FirstUserError, _refusal)
+    app.add_exception_handler(Unauthenticated, _unauthenticated)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(BodyTooLarge, _too_large)
+    for away in DATABASE_AWAY:
+        app.add_exception_handler(away, _database_away)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def wants_page(request: Request) -> bool:
+    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+
+
+def answer(request: Request, problem: Problem) -> Response:
+    """The problem as this client reads it."""
+    request_id = getattr(request.state, "request_id", "")
+    if wants_page(request):
+        shown = {"problem": problem, "request_id": request_id}
+        return render(request, "error.html", shown, status=problem.status, title="Sorry")
+    return problem.response(request_id)
+
+
+def _refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, FirstUserError)  # noqa: S101  registered for this class only
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 400)
+    headers = {"Retry-After": "5"} if error.retryable else {}
+    return answer(request, Problem(status, error.code, str(error), headers=headers))
+
+
+def _unauthenticated(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Unauthenticated)  # noqa: S101
+    if wants_page(request) or request.headers.get("hx-request"):
+        return _to_login(request)
+    headers = {"WWW-Authenticate": error.scheme} if error.scheme else {}
+    return answer(request, Problem(401, error.code, error.detail, headers=headers))
+
+
+def _to_login(request: Request) -> Response:
+    """A fragment asked for by htmx cannot be redirected into: the whole page goes."""
+    if request.headers.get("hx-request"):
+        return Response(status_code=204, headers={"HX-Redirect": "/login"})
+    target = f"/login?next={request.url.path}" if request.method == "GET" else "/login"
+    return Response(status_code=303, headers={"Location": target})
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    errors = [
+        FieldProblem(pointer="/" + "/".join(str(part) for part in item["loc"][1:]), code=item["type"])
+        for item in error.errors()
+    ]
+    return answer(request, Problem(422, "validation_failed", "The request is not as described.", errors))
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    code = _HTTP_CODES.get(error.status_code, "http_error")
+    detail = "There is nothing here." if error.status_code == 404 else str(error.detail)
+    return answer(request, Problem(error.status_code, code, detail, headers=dict(error.headers or {})))
+
+
+def _too_large(request: Request, _: Exception) -> Response:
+    return answer(request, Problem(413, "body_too_large", f"The body is larger than {MAX_BODY} bytes."))
+
+
+def _database_away(request: Request, error: Exception) -> Response:
+    _log.error("database away", kind=type(error).__name__)
+    problem = Problem(
+        503, "database_unavailable", "The database does not answer. Try again.", headers={"Retry-After": "5"}
+    )
+    return answer(request, problem)
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    _log.error("unhandled", kind=type(error).__name__)
+    return answer(request, Problem(500, "internal_error", "Something went wrong on our side."))

@@ -1,0 +1,130 @@
+"""The founders' API: their spaces, integrations and live users, as JSON."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from api.core.access import service as access
+from api.core.access.rules import ChecklistItem
+from api.core.presence import service as presence
+from api.db.engine import driver_connection
+from api.http import cursors
+from api.http.deps import At, SignedIn
+from api.http.integration_setup import load
+from api.http.problems import documented
+from api.http.shapes import LiveUsersOut, Moment, live_users
+
+router = APIRouter(prefix="/api/founder/v1", tags=["founder"], responses=documented(401, 404, 422, 503))
+
+
+class IntegrationRef(BaseModel):
+    id: str
+    name: str
+
+
+class LiveCount(BaseModel):
+    count: int
+
+
+class SpaceOut(BaseModel):
+    id: str
+    slug: str
+    name: str
+    created_at: Moment
+    entries: dict[str, int]
+    grants: dict[str, int]
+    integrations: list[IntegrationRef]
+    live: LiveCount
+
+
+class KeyOut(BaseModel):
+    id: str
+    created_at: Moment
+    last_used_at: Moment | None
+    revoked_at: Moment | None
+
+
+class ChecklistItemOut(BaseModel):
+    key: str
+    title: str
+    done: bool
+    next_step: str
+
+    @classmethod
+    def of(cls, item: ChecklistItem) -> "ChecklistItemOut":
+        return cls.model_validate(item, from_attributes=True)
+
+
+class IntegrationOut(BaseModel):
+    id: str
+    name: str
+    space_id: str
+    return_urls: list[str]
+    origins: list[str]
+    webhook_url: str | None
+    created_at: Moment
+    keys: list[KeyOut]
+    checklist: list[ChecklistItemOut]
+
+
+@router.get("/spaces/{slug}")
+def space(at: At, who: SignedIn, slug: str) -> SpaceOut:
+    with at.transaction() as session:
+        found = access.space(session, who.id, slug)
+        live = presence.count_live(
+            driver_connection(session),
+            found.integration_ids,
+            at.clock(),
+            at.settings.service.live_ttl_seconds,
+        )
+    return SpaceOut(
+        id=found.id,
+        slug=found.slug,
+        name=found.name,
+        created_at=found.created_at,
+        entries=dict(found.entries),
+        grants=dict(found.grants),
+        integrations=[IntegrationRef(id=one.id, name=one.name) for one in found.integrations],
+        live=LiveCount(count=live),
+    )
+
+
+@router.get("/spaces/{slug}/live")
+def space_live(
+    at: At,
+    who: SignedIn,
+    slug: str,
+    cursor: Annotated[str | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 100,
+) -> LiveUsersOut:
+    """The live users of all integrations of the space, in order of their ids."""
+    with at.transaction() as session:
+        found = access.space(session, who.id, slug)
+        page = presence.live(
+            driver_connection(session),
+            found.integration_ids,
+            at.clock(),
+            at.settings.service.live_ttl_seconds,
+            cursors.decode(cursor),
+            limit,
+        )
+    return live_users(page)
+
+
+@router.get("/integrations/{integration_id}")
+def integration(at: At, who: SignedIn, integration_id: str) -> IntegrationOut:
+    with at.transaction() as session:
+        setup = load(session, at, who.id, integration_id)
+    found = setup.integration
+    return IntegrationOut(
+        id=found.id,
+        name=found.name,
+        space_id=found.space_id,
+        return_urls=found.return_urls,
+        origins=found.origins,
+        webhook_url=found.webhook_url,
+        created_at=found.created_at,
+        keys=[KeyOut.model_validate(key, from_attributes=True) for key in setup.keys],
+        checklist=[ChecklistItemOut.of(item) for item in setup.checklist],
+    )

@@ -1,0 +1,38 @@
+"""What every route works with, made once by `api.app` and carried by the application."""
+
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from api.core.clock import Clock
+from api.core.crypto import Signer, Vault
+from api.core.ports import DatabaseProvider, Messenger
+from api.db.engine import Session
+from api.http.cookies import Cookies
+from api.http.readiness import Readiness
+from api.providers.orchestration.prefect import Prefect
+from api.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`transaction` commits at the end of its block; `clock` is the product's, which may stand still."""
+
+    settings: Settings
+    transaction: Callable[[], AbstractContextManager[Session]]
+    vault: Vault
+    code_signer: Signer
+    session_signer: Signer
+    clock: Clock
+    messenger: Messenger
+    prefect: Prefect
+    backups: Callable[[], DatabaseProvider]
+    readiness: Readiness
+    cookies: Cookies
+    allowed_phones: Collection[str]
+
+
+def services(request: Request) -> Services:
+    return request.app.state.services
