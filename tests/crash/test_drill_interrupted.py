@@ -1,0 +1,161 @@
+"""Kill a drill before and after every external call it makes; the sweep alone puts everything right."""
+
+from datetime import timedelta
+
+import pytest
+
+from api.core.clock import system_clock
+from api.core.drills import service
+from api.core.drills.beacons import write_beacon, write_fingerprint
+from api.core.drills.drilling import Drilling
+from api.core.drills.records import DrillStatus
+from api.core.drills.runner import DrillRun
+from api.core.drills.undo import sweep
+from api.core.errors import FirstUserError, Rejected
+from api.core.evidence import service as evidence
+from api.core.ports import Progress
+from api.db.engine import Engine, session_scope
+from tests.crash.world import CHECKS, HOME, FakeDatabase, Killed, World, drilling
+
+
+def quiet(_progress: Progress) -> None:
+    pass
+
+
+@pytest.fixture
+def world(engine: Engine) -> World:
+    for age in (6, 3):
+        with session_scope(engine) as session:
+            write_beacon(session, "ada", system_clock() - timedelta(seconds=age))
+    with session_scope(engine) as session:
+        write_fingerprint(session, system_clock() - timedelta(seconds=5))
+    return World(engine)
+
+
+def begin(use: Drilling) -> str:
+    with use.transaction() as session:
+        return service.begin(
+            session,
+            asked_target="latest",
+            trigger="ops",
+            flow_run_id=None,
+            rto_target=60,
+            rpo_target=60,
+            check_names=CHECKS,
+            now=system_clock(),
+        )
+
+
+def run_drill(use: Drilling, keep: timedelta = timedelta(0)) -> str:
+    """The steps of the flow, in its order, with its `finally`."""
+    drill_id = begin(use)
+    run = DrillRun(use, drill_id, quiet)
+    error: FirstUserError | None = None
+    try:
+        run.locate()
+        run.restore(keep)
+        run.replay()
+        run.check_database(CHECKS)
+        run.promote()
+        run.point_staging()
+        run.verify_product(CHECKS)
+    except FirstUserError as refused:
+        error = refused
+    finally:
+        run.conclude(error)
+    return drill_id
+
+
+def status(world: World, drill_id: str) -> DrillStatus:
+    with world.transaction() as session:
+        return service.get(session, drill_id).status
+
+
+def test_a_drill_passes_and_leaves_nothing(world: World) -> None:
+    use = drilling(world)
+    drill_id = run_drill(use)
+    with world.transaction() as session:
+        drill = service.get(session, drill_id)
+    assert drill.status is DrillStatus.PASSED, drill.issues
+    assert {c.name for c in drill.checks} >= {
+        "canary",
+        "digest:entries",
+        "live_users",
+        "teardown",
+        "manifest",
+    }
+    assert (world.staging, world.copies) == (HOME, set())
+    assert sweep(use) == []
+
+
+def calls_of_a_drill() -> int:
+    return 13  # held to the truth by the test below
+
+
+def test_the_number_of_kill_points_is_known(world: World) -> None:
+    run_drill(drilling(world))
+    assert len(world.calls) == calls_of_a_drill(), world.calls
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("call", range(1, calls_of_a_drill() + 1))
+def test_killed_at_any_call_the_sweep_undoes_it(world: World, call: int, after_effect: bool) -> None:
+    use = drilling(world)
+    world.strike, world.after_effect = call, after_effect
+    with pytest.raises(Killed):
+        run_drill(use)
+    world.reborn()
+    sweep(use)
+    assert (world.staging, world.staging_copy, world.copies) == (HOME, None, set())
+    with world.transaction() as session:
+        (drill,) = service.recent(session)
+        assert drill.status is DrillStatus.ERROR
+        assert "interrupted in phase" in drill.issues[0]
+        assert evidence.verify(session, "drills") is None
+    assert sweep(use) == []
+    assert status(world, run_drill(use)) is DrillStatus.PASSED
+
+
+def test_a_backup_that_cannot_be_restored_is_a_failed_drill(world: World) -> None:
+    class Broken(FakeDatabase):
+        def wait(self, handle: object, on_progress: object) -> None:
+            raise Rejected(
+                "WAL segment 0000000100000000000000A3 is missing.",
+                provider="fake",
+                operation="replay",
+                fix="Take a full backup at once.",
+            )
+
+    use = drilling(world)
+    broken = Drilling(**{**_fields(use), "database": Broken(world)})
+    drill_id = run_drill(broken)
+    with world.transaction() as session:
+        drill = service.get(session, drill_id)
+    assert drill.status is DrillStatus.FAILED
+    assert drill.issues == ["WAL segment 0000000100000000000000A3 is missing."]
+    assert drill.next_step == "Take a full backup at once."
+    assert drill.rto_seconds is None
+    assert (world.staging, world.copies) == (HOME, set())
+
+
+def test_a_kept_copy_survives_the_sweep_until_it_is_released(world: World) -> None:
+    use = drilling(world)
+    drill_id = run_drill(use, keep=timedelta(hours=1))
+    assert status(world, drill_id) is DrillStatus.PASSED
+    assert len(world.copies) == 1
+    assert sweep(use) == []
+    assert len(world.copies) == 1
+    with world.transaction() as session:
+        service.release_copy(session, drill_id)
+    sweep(use)
+    assert world.copies == set()
+
+
+def test_a_copy_that_no_drill_accounts_for_is_destroyed(world: World) -> None:
+    world.copies.add("drill-stranger")
+    assert sweep(drilling(world)) == ["drill-stranger: destroyed, no drill accounts for it"]
+    assert world.copies == set()
+
+
+def _fields(use: Drilling) -> dict[str, object]:
+    return {name: getattr(use, name) for name in Drilling.__dataclass_fields__}
