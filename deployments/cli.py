@@ -155,16 +155,21 @@ def _table(found: Sequence[Any]) -> Table:
     return table
 
 
-def _register_commands() -> None:
+def _register_commands(asked: Sequence[str]) -> None:
+    """The others' modules load the whole product: seconds that `status` must not cost."""
+    own = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    if asked and asked[0] in own:
+        return
     for module in pkgutil.iter_modules(commands.__path__):
         importlib.import_module(f"{commands.__name__}.{module.name}").register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command; refusals become one message and an exit code, never a traceback."""
-    _register_commands()
+    asked = list(sys.argv[1:] if argv is None else argv)
+    _register_commands(asked)
     try:
-        app(args=list(argv) if argv is not None else None)
+        app(args=asked, prog_name="firstuser")
     except FirstUserError as error:
         err.print(f"[red]{error.code}:[/red] {error.message}", markup=True)
         if error.fix:

@@ -8,7 +8,8 @@
 `run`          what one part's process does before it is that part; `lifeline`, `records` serve it
 `supervision`  supervisord: its configuration, its start
 `probes`       how each part proves that it serves
-`start` `stop` `status`   the three commands;  `health`  restarts what hangs
+`start` `stop` `status`   the three commands (`gates`, `data`, `ending`, `lock` serve them)
+`health`       restarts what hangs
 `bootstrap`    work pool, deployments, limits and automations in Prefect
 `stack`        the handle through which other commands reach a stack
 """

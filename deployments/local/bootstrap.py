@@ -11,7 +11,6 @@ import shlex
 import sys
 import time
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,9 +25,9 @@ from prefect.exceptions import ObjectNotFound
 from prefect.workers.process import ProcessWorker
 
 from api.core.errors import FirstUserError, Refused, TimedOut
+from deployments.local.layout import REPOSITORY
 from deployments.local.prefect import WORK_POOL
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 PREFECT_FILE = REPOSITORY / "prefect.yaml"
 SERVER_TIMEOUT_S = 180
 ZOMBIE_AUTOMATION = "crashed-when-silent"
@@ -127,6 +126,8 @@ def zombie_automation() -> AutomationCore:
         ),
         actions=[
             ChangeFlowRunState(
+                name=None,
+                force=False,
                 state=StateType.CRASHED,
                 message=f"No sign of life for {ZOMBIE_AFTER.total_seconds():.0f} seconds: "
                 "the run's process is gone. The clean-up flow undoes what it left.",

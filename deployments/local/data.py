@@ -1,7 +1,12 @@
-"""What `up` does to the databases: migrations, the first data, the first backup. Each only when missing."""
+"""What `up` and `down` do to the databases: migrations, the first data, the first backup, no copy left.
+
+The provider is imported late: `status` and `logs` have no use for it.
+"""
 
 from datetime import UTC, datetime
 
+from api.core.errors import Refused
+from api.core.ports import BackupKeeper, DatabaseProvider
 from api.db.migrate import upgrade
 from deployments.local.environment import ENVIRONMENTS, database_url
 from deployments.local.seed import SeedReport, seed
@@ -22,10 +27,25 @@ def seed_once(stack: Stack) -> SeedReport:
 
 def first_backup(stack: Stack) -> bool:
     """Without one, nothing could be restored before the first scheduled backup. True when taken."""
-    from api.providers.databases.embedded.provider import EmbeddedDatabase
-
-    database = EmbeddedDatabase.from_settings(stack.settings)
+    database = _provider(stack)
     if database.restore_points():
         return False
+    if not isinstance(database, BackupKeeper):
+        raise Refused(f"{database.name} has no backup yet, and takes its own.", fix="Wait for its first one.")
     database.take_backup("full")
     return True
+
+
+def end_copies(stack: Stack) -> int:
+    """Destroy the temporary databases of drills: none outlives the stack. Returns how many there were."""
+    database = _provider(stack)
+    found = database.orphans(datetime.now(UTC))
+    for handle in found:
+        database.destroy(handle)
+    return len(found)
+
+
+def _provider(stack: Stack) -> DatabaseProvider:
+    from api.providers.databases import database_provider
+
+    return database_provider(stack.settings)

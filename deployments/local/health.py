@@ -21,6 +21,7 @@ from deployments.local.stack import open_stack
 INTERVAL_S = 5
 PATIENCE_S = {"postgres": 60.0, "prefect-server": 60.0, "prefect-worker": 120.0}
 DEFAULT_PATIENCE_S = 20.0
+LEVELS = {part.name: part.level for part in ALL}
 
 log = structlog.get_logger()
 
@@ -46,31 +47,32 @@ class Watcher:
         with ThreadPoolExecutor(max_workers=max(1, len(watched))) as pool:
             answers = {name: pool.submit(self.hangs[name]) for name in watched}
         for name, answer in answers.items():
-            self._judge(name, answer.result())
-
-    def _judge(self, name: str, trouble: str | None) -> None:
-        if trouble is None:
-            self.silent_since.pop(name, None)
-            return
-        since = self.silent_since.setdefault(name, self.clock())
-        silent = self.clock() - since
-        if silent >= PATIENCE_S.get(name, DEFAULT_PATIENCE_S) and not self._waits_for_another(name):
-            log.warning(
-                "restarting a part that hangs", part=name, trouble=trouble, silent_seconds=round(silent)
-            )
-            del self.silent_since[name]
+            self._count(name, answer.result())
+        for name in self._overdue():
+            log.warning("restarting a part that hangs", part=name, silent_seconds=round(self._silence(name)))
+            del self.silent_since[name]  # the new process gets its own patience
             self.supervisor.restart(name)
 
-    def _waits_for_another(self, name: str) -> bool:
-        """A part below it is silent too: that one is the cause."""
-        level = {part.name: part.level for part in ALL}
-        return any(level[other] < level[name] for other in self.silent_since)
+    def _count(self, name: str, trouble: str | None) -> None:
+        if trouble is None:
+            self.silent_since.pop(name, None)
+        else:
+            self.silent_since.setdefault(name, self.clock())
+
+    def _silence(self, name: str) -> float:
+        return self.clock() - self.silent_since[name]
+
+    def _overdue(self) -> list[str]:
+        """What to restart: of several silent parts only the lowest, because the others rely on it."""
+        silent = sorted(self.silent_since, key=LEVELS.__getitem__)
+        lowest = [name for name in silent if LEVELS[name] == LEVELS[silent[0]]]
+        return [n for n in lowest if self._silence(n) >= PATIENCE_S.get(n, DEFAULT_PATIENCE_S)]
 
 
 def watch(state: StateFolder) -> None:
     """For ever, every `INTERVAL_S` seconds."""
     stack = open_stack(state)
-    watcher = Watcher(stack.supervisor, probes(stack.settings).hangs)
+    watcher = Watcher(stack.supervisor, probes(state, stack.settings).hangs)
     while True:
         try:
             watcher.look()

@@ -7,6 +7,7 @@ from pathlib import Path
 from api.providers.hosting.supervisor import socket_path
 
 PRIVATE = 0o700
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)

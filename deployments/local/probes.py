@@ -7,13 +7,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import httpx
 import psycopg
 
 from api.providers.hosting.loopback import ask
 from api.settings import Settings
+from deployments.local import records
 from deployments.local.environment import DATABASES
+from deployments.local.layout import StateFolder
 from deployments.local.ports import HOST
 from deployments.local.prefect import WORK_POOL
 
@@ -29,7 +32,7 @@ class Probes:
     hangs: Mapping[str, Probe]
 
 
-def probes(settings: Settings) -> Probes:
+def probes(state: StateFolder, settings: Settings) -> Probes:
     stack = settings.stack
     prefect = settings.service.prefect_api_url
     auth = _auth(settings)
@@ -41,7 +44,10 @@ def probes(settings: Settings) -> Probes:
         return _answers(f"{prefect}/health", auth)
 
     def worker() -> str | None:
-        return _polls(f"{prefect}/work_pools/{WORK_POOL}/workers/filter", auth)
+        record = records.read(state, "prefect-worker")
+        return _polls(
+            f"{prefect}/work_pools/{WORK_POOL}/workers/filter", auth, record.created if record else 0
+        )
 
     def api(port: int, path: str) -> Probe:
         return lambda: _answers(f"http://{HOST}:{port}{path}")
@@ -85,12 +91,14 @@ def _answers(url: str, auth: httpx.Auth | None = None) -> str | None:
     return None if answer.is_success else f"HTTP {answer.status_code}"
 
 
-def _polls(url: str, auth: httpx.Auth | None) -> str | None:
-    """The server sees this pool's worker. It calls a worker offline after a few missed heartbeats."""
+def _polls(url: str, auth: httpx.Auth | None, since: float) -> str | None:
+    """The server has heard from this process (not from one before it), and not too long ago."""
     try:
         answer = ask(url, json={}, auth=auth, timeout_s=TIMEOUT_S)
     except httpx.HTTPError as error:
         return f"the Prefect server does not answer ({type(error).__name__})"
     if not answer.is_success:
         return f"the Prefect server answers HTTP {answer.status_code}"
-    return None if any(found["status"] == "ONLINE" for found in answer.json()) else "not seen by the server"
+    online = [found for found in answer.json() if found["status"] == "ONLINE"]
+    heard = any(datetime.fromisoformat(found["last_heartbeat_time"]).timestamp() >= since for found in online)
+    return None if heard else "not seen by the Prefect server"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from deployments.local.ending import runs
 from deployments.local.layout import StateFolder, write_private
 from deployments.local.parts import ALL
 
@@ -29,9 +30,9 @@ class Record:
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.created) < START_TIME_TOLERANCE_S
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
+        return process if same and runs(process) else None
 
 
 def _path(state: StateFolder, name: str) -> Path:

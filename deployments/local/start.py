@@ -21,12 +21,12 @@ from dataclasses import dataclass
 
 from api.core.errors import Unavailable
 from api.providers.databases.embedded.cluster import Cluster
+from api.providers.hosting.pointer import forget_pointers
 from api.settings import StackSettings
 from deployments.local import data, parts, records
-from deployments.local.bootstrap import REPOSITORY
 from deployments.local.environment import process_environment, write_env_files
 from deployments.local.gates import await_ready, log_end
-from deployments.local.layout import StateFolder
+from deployments.local.layout import REPOSITORY, StateFolder
 from deployments.local.lock import alone
 from deployments.local.parts import Part
 from deployments.local.ports import Ports, choose, read_ports, write_ports
@@ -51,7 +51,7 @@ def up(say: Say) -> Stack:
         stack = _prepare(state)
         fresh = not stack.running
         try:
-            _Start(stack, say, probes(stack.settings)).everything()
+            _Start(stack, say, probes(stack.state, stack.settings)).everything()
         except BaseException:
             if fresh:
                 stop(stack, lambda _title, _seconds: None)
@@ -113,6 +113,8 @@ class _Start:
             return
         for part in parts.ALL:
             records.forget(self.stack.state, part.name)
+        forget_pointers(self.stack.state.root)  # whatever drill pointed staging away is over
+        data.end_copies(self.stack)
         write_config(self.stack.state, wanted)
         with self._step("supervisor"):
             launch(self.stack.state)

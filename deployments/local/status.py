@@ -45,7 +45,7 @@ def status(stack: Stack) -> StackStatus:
         seen = {found.name: found for found in stack.supervisor.parts()}
     except Unavailable:
         seen = {}
-    ready = probes(stack.settings).ready
+    ready = probes(stack.state, stack.settings).ready
     known = [part for part in parts.ALL if part.name in seen] or parts.wanted(stack.settings)
     with ThreadPoolExecutor(max_workers=len(known), thread_name_prefix="status") as pool:
         looks = [pool.submit(_part, stack, part, seen.get(part.name), ready.get(part.name)) for part in known]

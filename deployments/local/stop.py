@@ -12,7 +12,8 @@ import psutil
 
 from api.core.errors import Unavailable
 from api.providers.hosting.supervisor import PartProcess
-from deployments.local import parts, records
+from deployments.local import data, parts, records
+from deployments.local.ending import end
 from deployments.local.layout import StateFolder
 from deployments.local.lifeline import GRACE_SECONDS
 from deployments.local.lock import alone
@@ -36,6 +37,7 @@ def stop(stack: Stack, say: Say) -> None:
         _stop_parts(stack, say)
         _stop_supervisor(stack)
     end_survivors(stack.state)
+    data.end_copies(stack)
 
 
 def _stop_parts(stack: Stack, say: Say) -> None:
@@ -53,7 +55,7 @@ def _stop_part(stack: Stack, part: Part, seen: PartProcess, say: Say) -> None:
     children = _children(seen) if part is parts.PREFECT_WORKER else []
     stack.supervisor.stop(part.name)
     # flow runs end with their worker and may still be undoing what they did
-    _end(children, GRACE_SECONDS)
+    end(children, GRACE_SECONDS)
     records.forget(stack.state, part.name)
     if seen.running:
         say(part.title, time.monotonic() - began)
@@ -74,26 +76,13 @@ def _stop_supervisor(stack: Stack) -> None:
     except Unavailable:
         return  # it went before it could answer
     if process is not None:
-        _end([process], SETTLE_S)
+        end([process], SETTLE_S)
     records.forget(stack.state, "supervisord")
 
 
 def end_survivors(state: StateFolder) -> None:
     """End what runs although its supervisor is gone. PostgreSQL gets the time to shut down properly."""
     found = records.survivors(state)
-    _end([process for name, process in found if name != parts.POSTGRES.name], SETTLE_S)
+    end([process for name, process in found if name != parts.POSTGRES.name], SETTLE_S)
     database = [process for name, process in found if name == parts.POSTGRES.name]
-    _end(database, DATABASE_S, ask=signal.SIGINT)
-
-
-def _end(
-    processes: Sequence[psutil.Process], patience_s: float, ask: signal.Signals = signal.SIGTERM
-) -> None:
-    """Wait, then ask, then kill."""
-    _gone, alive = psutil.wait_procs(processes, timeout=patience_s)
-    for process in alive:
-        process.send_signal(ask)
-    _gone, alive = psutil.wait_procs(alive, timeout=SETTLE_S)
-    for process in alive:
-        process.kill()
-    psutil.wait_procs(alive, timeout=SETTLE_S)
+    end(database, DATABASE_S, ask=signal.SIGINT)

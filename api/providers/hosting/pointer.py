@@ -62,3 +62,9 @@ def write_pointer(state_dir: Path, service: str, pointer: Pointer) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+
+
+def forget_pointers(state_dir: Path) -> None:
+    """Every service serves from its own database from its next start on."""
+    for path in (state_dir / "services").glob("*.json"):
+        path.unlink()
