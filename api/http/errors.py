@@ -76,7 +76,7 @@ def _refusal(request: Request, error: Exception) -> Response:
 
 def _unauthenticated(request: Request, error: Exception) -> Response:
     assert isinstance(error, Unauthenticated)  # noqa: S101
-    if wants_page(request) or request.headers.get("hx-request"):
+    if not request.url.path.startswith("/api/"):
         return _to_login(request)
     headers = {"WWW-Authenticate": error.scheme} if error.scheme else {}
     return answer(request, Problem(401, error.code, error.detail, headers=headers))
@@ -119,5 +119,9 @@ def _database_away(request: Request, error: Exception) -> Response:
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
+    """Runs outside our middleware, so the request's id is put on here."""
     _log.error("unhandled", kind=type(error).__name__)
-    return answer(request, Problem(500, "internal_error", "Something went wrong on our side."))
+    response = answer(request, Problem(500, "internal_error", "Something went wrong on our side."))
+    response.headers["Request-Id"] = getattr(request.state, "request_id", "")
+    response.headers["Cache-Control"] = "no-store"
+    return response
