@@ -2,9 +2,9 @@
 
     python -m deployments.local.traffic --base-url http://127.0.0.1:8000 --rate 10 --seconds 60
 
-Heartbeats go over HTTP with the partners' keys; people joining, being accepted and rejected go through core in
-a session of their own. Keeps going while either side is away. Ends on SIGTERM or after `--seconds` (0: never)
-and prints what it did as one JSON object.
+Heartbeats go over HTTP with the partners' keys; people joining, being accepted and rejected go through core
+in a session of their own. Keeps going while either side is away or damaged. Ends on SIGTERM or after
+`--seconds` (0: never) and prints what it did as one JSON object.
 """
 
 import argparse
@@ -14,16 +14,20 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from types import FrameType
 
 import httpx
+from sqlalchemy.exc import DBAPIError
 
 from api.core.access import waitlist
 from api.core.clock import system_clock
 from api.core.crypto import Vault, data_keys
 from api.core.ids import new_id
-from api.db.engine import DATABASE_AWAY, Engine, make_engine, session_scope
+from api.db.engine import Engine, make_engine, session_scope
 from api.settings import Settings, load
 from deployments.local.seed import partner_keys_file
 
@@ -34,7 +38,7 @@ _KNOWN_USERS = 2_000
 
 @dataclass(slots=True)
 class Tally:
-    """`retries`: times the API or the database was away; `refused`: answers 4xx, which should not happen."""
+    """`retries`: times the API or the database was away or damaged; `refused`: answers 4xx, which should not happen."""
 
     seconds: float = 0.0
     actions: int = 0
@@ -48,7 +52,7 @@ class Tally:
     retries: int = 0
     p50_ms: float = 0.0
     p95_ms: float = 0.0
-    latencies: list[float] = field(default_factory=list[float], repr=False)
+    latencies: deque[float] = field(default_factory=lambda: deque[float](maxlen=10_000), repr=False)
 
 
 @dataclass(slots=True)
@@ -124,7 +128,7 @@ def run(traffic: Traffic, rate: float, seconds: float, stop: threading.Event) ->
         try:
             traffic.act()
             failures = 0
-        except (httpx.TransportError, *DATABASE_AWAY):
+        except (httpx.TransportError, DBAPIError):
             traffic.tally.retries += 1
             stop.wait(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
             failures += 1
@@ -157,6 +161,10 @@ def make(settings: Settings, base_url: str) -> Traffic:
     return Traffic(http, engine, Vault(data_keys(settings.service.data_key.get_secret_value())), partners)
 
 
+def _end(stop: threading.Event, _number: int, _frame: FrameType | None) -> None:
+    stop.set()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     settings = load()
     parser = argparse.ArgumentParser(prog="traffic", description="Keep the database changing.")
@@ -170,7 +178,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--rate must be above 0")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, partial(_end, stop))
     tally = run(make(settings, asked.base_url), asked.rate, asked.seconds, stop)
     shown = {name: value for name, value in asdict(tally).items() if name != "latencies"}
     sys.stdout.write(json.dumps(shown) + "\n")
