@@ -107,13 +107,10 @@ def _beacon(_state: StateFolder) -> None:
 
 
 def _traffic(_state: StateFolder) -> None:
-    from api.settings import load
     from deployments.local.traffic import main as traffic
 
     _tie(signal.SIGKILL)
-    settings = load()
-    rate = str(settings.stack.traffic_rate)
-    traffic(["--base-url", f"http://127.0.0.1:{settings.stack.api_port}", "--rate", rate])
+    traffic([])  # at the address and the rate of the settings
 
 
 def _health(state: StateFolder) -> None:
