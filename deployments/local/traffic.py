@@ -38,7 +38,7 @@ _KNOWN_USERS = 2_000
 
 @dataclass(slots=True)
 class Tally:
-    """`retries`: times the API or the database was away or damaged; `refused`: answers 4xx, which should not happen."""
+    """`retries`: times the API or the database was away or damaged; `refused`: answers 4xx, unexpected."""
 
     seconds: float = 0.0
     actions: int = 0

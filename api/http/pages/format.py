@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 from api.core.clock import system_clock
 
-_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 
 
 def moment(value: datetime | None) -> str:
-    """`23 Nov 2026, 14:05:09 UTC`"""
+    """`23 Nov 2026, 14:05:09 UTC`; `–` for none."""
     return f"{value.astimezone(UTC):%-d %b %Y, %H:%M:%S} UTC" if value else "–"
 
 
@@ -17,19 +17,18 @@ def day(value: datetime) -> str:
 
 
 def age(value: timedelta | None) -> str:
-    """`3 hours`, `12 seconds`; `–` for none."""
+    """`3 h`, `12 s`; `–` for none."""
     if value is None:
         return "–"
     seconds = max(0, value.total_seconds())
     for name, size in _UNITS:
         if seconds >= size:
-            number = int(seconds // size)
-            return f"{number} {name}{'' if number == 1 else 's'}"
-    return f"{int(seconds)} second{'' if int(seconds) == 1 else 's'}"
+            return f"{int(seconds // size)} {name}"
+    return f"{int(seconds)} s"
 
 
 def ago(value: datetime | None, now: datetime | None = None) -> str:
-    """`3 hours ago`, `just now`; `never` for none."""
+    """`3 h ago`, `just now`; `never` for none."""
     if value is None:
         return "never"
     passed = (now or system_clock()) - value
