@@ -80,8 +80,10 @@ def compose(settings: Settings) -> Services:
 
     @cache
     def backups() -> DatabaseProvider:
-        from api.providers.databases import database_provider
-        return database_provider(settings)
+        # Imported on the first look at the backups: a service that is being re-pointed starts without it.
+        from api.providers.databases.registry import DATABASES
+
+        return DATABASES[settings.drills.database_provider](settings)
 
     return Services(
         settings=settings,

@@ -1,20 +1,24 @@
 """Migrations as functions: `upgrade(url)`, `current(engine)`, `head()`.
 
-Two migrators started at once queue up behind an advisory lock; no step waits longer than
-`LOCK_TIMEOUT` for a table that is in use, so that a migration never stops the traffic behind it.
+Two migrators started at once queue up behind an advisory lock; no step waits longer than `LOCK_TIMEOUT` for a
+table that is in use, so that a migration never stops the traffic behind it. Alembic is imported only where it
+works: every process needs to know the head, and its import costs as much as the rest of the start.
 """
 
+from __future__ import annotations
+
+import ast
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from api.db.engine import sqlalchemy_url
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_TIMEOUT = "10s"
@@ -22,26 +26,35 @@ _ADVISORY_KEY = 7_310_001
 
 
 def head() -> str:
-    """The revision that this code expects."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    if revision is None:
-        raise LookupError(f"no migrations under {MIGRATIONS}")
-    return revision
+    """The revision that this code expects: the one that no other builds on."""
+    steps = [_names(path) for path in sorted((MIGRATIONS / "versions").glob("[0-9]*.py"))]
+    heads = {step["revision"] for step in steps} - {step["down_revision"] for step in steps}
+    if len(heads) != 1:
+        raise LookupError(
+            f"{len(heads)} heads among the migrations in {MIGRATIONS}: {sorted(map(str, heads))}"
+        )
+    return str(heads.pop())
 
 
 def current(engine: Engine) -> str | None:
     """The revision that the database stands at, None for an empty one."""
+    from alembic.migration import MigrationContext
+
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
     """Bring the database to `revision`. Connect as the owner of the schema. Idempotent."""
+    from alembic import command
+
     _run(database_url, lambda config: command.upgrade(config, revision))
 
 
 def downgrade(database_url: str, revision: str) -> None:
     """Take steps back to `revision` (`base`: all of them). Destroys data; for development and tests."""
+    from alembic import command
+
     _run(database_url, lambda config: command.downgrade(config, revision))
 
 
@@ -58,7 +71,20 @@ def _run(database_url: str, step: Callable[[Config], None]) -> None:
 
 
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
     return config
+
+
+def _names(path: Path) -> dict[str, str | None]:
+    """`revision` and `down_revision` of a step, read without running it."""
+    found: dict[str, str | None] = {}
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            if name in {"revision", "down_revision"} and isinstance(node.value, ast.Constant):
+                found[name] = str(node.value.value) if node.value.value else None
+    return found
