@@ -8,6 +8,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,6 @@ def cluster_state() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def cluster_settings(cluster_state: Path) -> Settings:
     """Settings of the test cluster: nothing from the caller's environment but what a test sets."""
-    from dataclasses import replace
-
     settings = load()
     stack = settings.stack.model_copy(update={"state_dir": cluster_state, "postgres_port": free_port()})
     store = settings.store.model_copy(update={"url": ""})

@@ -1,0 +1,1 @@
+"""Database providers. `registry.DATABASES` names them; `embedded` is the default."""

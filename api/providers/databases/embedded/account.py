@@ -33,6 +33,11 @@ class OsAccount:
             os.chown(path, self.uid, self.gid)
         return path
 
+    def own_new(self, folder: Path) -> Path:
+        """Create a private folder of the account's."""
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return self.own(folder)
+
     def can_traverse(self, folder: Path) -> bool:
         """May the account pass through `folder` and every folder above it?"""
         real = folder.resolve()

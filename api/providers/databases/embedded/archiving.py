@@ -5,6 +5,8 @@ for an identical segment and refuses one that differs, so two servers can never 
 
 S3: the archiver process (`archiver`) uploads finished segments ahead of being asked; the script only waits
 for its note `done/<segment>` and passes on what `failed/<segment>` says.
+
+Copies read back through `restore-segment`: by hard link, waiting only for segments that are on their way.
 """
 
 import shlex
@@ -53,6 +55,22 @@ echo "archive: no archiver process took $name; is it running?" >&2
 exit 1
 """
 
+_RESTORE = """\
+#!/bin/sh
+# restore-segment <folder> <name> <target>
+# An absent file that nobody is fetching (a history file, the end of the WAL) is answered at once.
+wal=$1 name=$2 target=$3
+while :; do
+    if [ -e "$wal/$name" ]; then
+        ln "$wal/$name" "$target" 2>/dev/null && exit 0
+        exec cp "$wal/$name" "$target"
+    fi
+    [ -e "$wal/.expected/$name" ] || [ -e "$wal/$name" ] || exit 1
+    [ -z "$(find "$wal/.alive" -mmin +1 2>/dev/null)" ] || exit 1
+    sleep 0.02
+done
+"""
+
 
 def archive_command(home: PostgresHome, store: StoreSettings) -> str:
     """The setting's value; PostgreSQL replaces %p and %f."""
@@ -63,11 +81,17 @@ def archive_command(home: PostgresHome, store: StoreSettings) -> str:
     return f"/bin/sh {_word(home.scripts / 'archive-through-archiver')} {_word(home.archiver)} %f"
 
 
+def restore_command(home: PostgresHome, wal: Path) -> str:
+    """The setting of a copy that reads its WAL from the folder `wal`."""
+    return f"/bin/sh {_word(home.scripts / 'restore-segment')} {_word(wal)} %f %p"
+
+
 def install_scripts(home: PostgresHome, account: OsAccount, store: StoreSettings) -> None:
     """Write the scripts and create the folders they write into."""
     for name, text in (
         ("archive-to-directory", _TO_DIRECTORY),
         ("archive-through-archiver", _THROUGH_ARCHIVER),
+        ("restore-segment", _RESTORE),
     ):
         script = home.scripts / name
         script.write_text(text)

@@ -72,6 +72,6 @@ def _require_major(folder: Path) -> None:
     words = answer.stdout.split()
     if len(words) < 3 or words[2].split(".")[0] != MAJOR:
         raise Refused(
-            f"{folder} holds {answer.stdout.strip() or 'a PostgreSQL that does not start'}, not PostgreSQL {MAJOR}.",
-            fix=f"Point FIRSTUSER_POSTGRES_BIN_DIR at a PostgreSQL {MAJOR}: physical restores need the same major.",
+            f"{folder} holds {answer.stdout.strip() or 'no working PostgreSQL'}, not PostgreSQL {MAJOR}.",
+            fix=f"Point FIRSTUSER_POSTGRES_BIN_DIR at a {MAJOR}: physical restores need the same major.",
         )

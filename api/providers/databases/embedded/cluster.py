@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from api.providers.databases.embedded.account import OsAccount, choose_account
 from api.providers.databases.embedded.archiving import archive_command, install_scripts
 from api.providers.databases.embedded.binaries import Binaries, locate_binaries, within_reach
 from api.providers.databases.embedded.configuration import BASE, FILE_NAME, append_settings, write_settings
-from api.providers.databases.embedded.home import PostgresHome, find_home, open_home
+from api.providers.databases.embedded.home import PostgresHome, open_home
 from api.providers.databases.embedded.processes import (
     PROVIDER,
     environment,
@@ -44,7 +45,7 @@ class Cluster:
         """`port` overrides the setting (the stack resolves 0 to a free one)."""
         stack = settings.stack
         account = choose_account(stack.postgres_os_user)
-        home = find_home(stack.state_dir)
+        home = open_home(stack.state_dir, account)
         binaries = within_reach(locate_binaries(stack.postgres_bin_dir), account, home.binaries)
         return cls(home, account, binaries, stack.postgres_port if port is None else port, settings.store)
 
@@ -58,7 +59,6 @@ class Cluster:
 
     def initialise(self, *, durable: bool = True) -> None:
         """Create the cluster, whole or not at all. Nothing to do when it exists."""
-        open_home(self.home.state, self.account)
         made = passwords.ensure_passwords(self.home.pgpass, roles.ALL)
         passwords.copy_for(self.account, self.home.pgpass, self.home.server_pgpass)
         if not self.exists:
@@ -74,8 +74,8 @@ class Cluster:
         settings = {**BASE, "archive_command": archive_command(self.home, self.store)}
         write_settings(self.home.data / FILE_NAME, settings, self.account)
 
-    def run_in_place(self) -> None:
-        """Become the server: drop to its OS user and exec. Returns never."""
+    def run_in_place(self, before_exec: Callable[[], None] = lambda: None) -> None:
+        """Become the server: drop to its OS user, call `before_exec` as that user, exec. Returns never."""
         self.configure()
         if self.account.switch:
             os.setgroups([])
@@ -83,6 +83,7 @@ class Cluster:
             os.setuid(self.account.uid)
         os.chdir("/")
         argv = self.command()
+        before_exec()
         os.execve(argv[0], argv, environment())  # noqa: S606 - becoming the server is the purpose
 
     def start(self, timeout_s: float = 60) -> None:
@@ -106,7 +107,7 @@ class Cluster:
                 return
             time.sleep(0.05)
         raise TimedOut(
-            f"PostgreSQL did not take connections on port {self.port} within {timeout_s:.0f} s. {self.log_end()}",
+            f"PostgreSQL took no connections on port {self.port} within {timeout_s:.0f} s. {self.log_end()}",
             provider=PROVIDER,
             operation="start",
             fix=f"Read {self.home.log}; another process may hold the port (FIRSTUSER_POSTGRES_PORT).",
@@ -148,7 +149,7 @@ class Cluster:
         unfinished.rename(self.home.data)
 
     def _initdb_command(self, data: Path, password_file: Path, *, durable: bool) -> list[str]:
-        # The built-in collation is the same on every machine: an index built here is valid where it is restored.
+        # The built-in collation is the same on every machine: indexes stay valid where they are restored.
         return [
             self.binaries.program("initdb"),
             f"--pgdata={data}",

@@ -109,7 +109,7 @@ def _place(entrance: Path, state: Path, account: OsAccount) -> None:
         real.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise Refused(
-            f"The OS user {account.name} cannot enter {state}, and {real} cannot be created: {error.strerror}.",
+            f"The OS user {account.name} cannot enter {state}; {real} cannot be created: {error.strerror}.",
             fix="Set FIRSTUSER_STATE_DIR to a folder that other users may enter.",
         ) from error
     entrance.symlink_to(real)

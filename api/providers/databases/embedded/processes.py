@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -63,7 +64,7 @@ def attempt(
 
 def launch(
     argv: Sequence[str], account: OsAccount, log: Path, *, env: Mapping[str, str] | None = None
-) -> subprocess.Popen[bytes]:
+) -> subprocess.Popen[Any]:
     """Start in a session of its own, so that it outlives us; output is appended to `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -119,9 +120,9 @@ def kill(processes: Sequence[psutil.Process]) -> None:
 
 
 def programs_working_in(folder: Path, binaries: Path) -> list[psutil.Process]:
-    """PostgreSQL programs of ours with `folder`, or something below it, among their arguments, and their children.
+    """Our PostgreSQL programs with `folder`, or something below it, as an argument, and their children.
 
-    Only programs started from `binaries` count: someone's `tail -f` of a log in there is none of our business.
+    Only programs started from `binaries` count: someone's `tail -f` of a log in there is not ours.
     """
     found: dict[int, psutil.Process] = {}
     for process in psutil.process_iter(["cmdline"]):

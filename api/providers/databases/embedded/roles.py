@@ -32,7 +32,7 @@ _ATTRIBUTES: dict[str, LiteralString] = {
 
 
 def ensure_roles(connection: psycopg.Connection, passwords: dict[str, str]) -> None:
-    """Create the roles that are missing. Passwords travel as SCRAM verifiers: a logged statement tells none."""
+    """Create the roles that are missing. Passwords travel as SCRAM verifiers: a log tells none."""
     known = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles").fetchall()}
     for role, attributes in _ATTRIBUTES.items():
         if role not in known:

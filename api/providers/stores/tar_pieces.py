@@ -1,0 +1,100 @@
+"""A folder as one tar stream cut into pieces, several sent or fetched at a time, in bounded memory."""
+
+import io
+import tarfile
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+PIECE_BYTES = 16 * 1024 * 1024
+
+
+def pack(folder: Path, send: Callable[[int, bytes], int], parallel: int) -> list[int]:
+    """Call `send(number, piece)` for every piece; returns what it returned, in order."""
+    with ThreadPoolExecutor(parallel) as pool:
+        pieces = _Outgoing(pool, send, parallel)
+        with tarfile.open(fileobj=pieces, mode="w|", bufsize=1024 * 1024) as archive:
+            for path in sorted(folder.iterdir()):
+                archive.add(path, arcname=path.name)
+        return pieces.finish()
+
+
+def unpack(folder: Path, fetch: Callable[[int], bytes], pieces: int, parallel: int) -> None:
+    """Write the tree into `folder`, everything owned like `folder` itself."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    owner = folder.stat()
+
+    def owned(member: tarfile.TarInfo, where: str) -> tarfile.TarInfo | None:
+        return tarfile.tar_filter(member, where).replace(
+            uid=owner.st_uid, gid=owner.st_gid, uname="", gname="", deep=False
+        )
+
+    with ThreadPoolExecutor(parallel) as pool:
+        incoming = _Incoming(pool, fetch, pieces, parallel)
+        try:
+            with tarfile.open(fileobj=incoming, mode="r|", bufsize=1024 * 1024) as archive:
+                archive.extractall(folder, filter=owned, numeric_owner=True)  # noqa: S202 - `owned` filters
+        finally:
+            incoming.cancel()
+
+
+class _Outgoing(io.RawIOBase):
+    def __init__(self, pool: ThreadPoolExecutor, send: Callable[[int, bytes], int], parallel: int) -> None:
+        self._pool, self._send, self._parallel = pool, send, parallel
+        self._piece = bytearray()
+        self._flying: deque[Future[int]] = deque()
+        self._sizes: list[int] = []
+        self._number = 0
+
+    def write(self, data: object) -> int:
+        view = memoryview(data)  # pyright: ignore[reportArgumentType] - whatever tarfile hands over is bytes-like
+        self._piece += view
+        if len(self._piece) >= PIECE_BYTES:
+            self._dispatch()
+        return len(view)
+
+    def finish(self) -> list[int]:
+        if self._piece:
+            self._dispatch()
+        while self._flying:
+            self._sizes.append(self._flying.popleft().result())
+        return self._sizes
+
+    def _dispatch(self) -> None:
+        while len(self._flying) >= self._parallel:
+            self._sizes.append(self._flying.popleft().result())
+        self._flying.append(self._pool.submit(self._send, self._number, bytes(self._piece)))
+        self._piece = bytearray()
+        self._number += 1
+
+
+class _Incoming(io.RawIOBase):
+    def __init__(
+        self, pool: ThreadPoolExecutor, fetch: Callable[[int], bytes], pieces: int, parallel: int
+    ) -> None:
+        self._pool, self._fetch, self._pieces, self._parallel = pool, fetch, pieces, parallel
+        self._flying: deque[Future[bytes]] = deque()
+        self._next = 0
+        self._piece = memoryview(b"")
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._piece and not self._advance():
+            return b""
+        taken = self._piece[:size] if size >= 0 else self._piece
+        self._piece = self._piece[len(taken) :]
+        return bytes(taken)
+
+    def cancel(self) -> None:
+        """Let go of what nobody will read, so that a failure does not wait for downloads."""
+        for each in self._flying:
+            each.cancel()
+
+    def _advance(self) -> bool:
+        while self._next < self._pieces and len(self._flying) < self._parallel:
+            self._flying.append(self._pool.submit(self._fetch, self._next))
+            self._next += 1
+        if not self._flying:
+            return False
+        self._piece = memoryview(self._flying.popleft().result())
+        return True
