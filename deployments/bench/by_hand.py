@@ -114,7 +114,14 @@ def own_tree(account: OsAccount, folder: Path) -> None:
 def initdb(bin_dir: Path, account: OsAccount, data: Path) -> None:
     """A stock cluster that trusts loopback, for the peer."""
     run(
-        [str(bin_dir / "initdb"), f"--pgdata={data}", "--auth=trust", "--username=bench", "--data-checksums"],
+        [
+            str(bin_dir / "initdb"),
+            f"--pgdata={data}",
+            "--auth=trust",
+            "--username=bench",
+            "--data-checksums",
+            "--encoding=UTF8",
+        ],
         account,
         operation="initdb",
     )

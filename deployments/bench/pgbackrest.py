@@ -37,9 +37,10 @@ class Peer:
         return self.root / "data15"
 
     def start(self) -> None:
-        for folder in ("repo", "log", "lock", "spool", "socket"):
+        for folder in ("repo", "log", "lock", "socket"):
             (self.root / folder).mkdir(mode=0o700)
             self.account.own(self.root / folder)
+        self._configure()
         initdb(DEBIAN_BIN, self.account, self.data)
         settings = {
             "port": self.port,
@@ -59,9 +60,7 @@ class Peer:
         stop_server(self.data)
 
     def back_up(self) -> None:
-        self._run(
-            "--type=full", "--start-fast", "--compress-type=zst", f"--process-max={PROCESSES}", "backup"
-        )
+        self._run("--type=full", "--start-fast", "backup")
 
     def restore(self, moment: datetime, marker: int, port: int) -> float:
         """Restore to `moment` into a fresh directory; seconds to the first verified query."""
@@ -70,7 +69,7 @@ class Peer:
         self.account.own(copy)
         target = ["--type=time", f"--target={moment.isoformat(sep=' ')}", "--target-action=pause"]
         started = perf_counter()
-        self._run(*target, f"--process-max={PROCESSES}", "--archive-mode=off", "restore", data=copy)
+        self._run(*target, f"--pg1-path={copy}", "--archive-mode=off", "restore")
         with (copy / "postgresql.auto.conf").open("a") as file:
             file.write(f"port = '{port}'\nunix_socket_directories = ''\n")
         launch([str(DEBIAN_BIN / "postgres"), "-D", str(copy)], self.account, self.root / "copy15.log")
@@ -86,20 +85,31 @@ class Peer:
         self._run("archive-push", str(segment))
         return perf_counter() - started
 
-    def _run(self, *words: str, data: Path | None = None) -> None:
-        run(self._command(*words, data=data), self.account, operation=f"pgbackrest {words[-1]}")
+    def _run(self, *words: str) -> None:
+        run(self._command(*words), self.account, operation=f"pgbackrest {words[-1]}")
 
-    def _command(self, *words: str, data: Path | None = None) -> list[str]:
-        return [
-            "pgbackrest",
-            f"--stanza={STANZA}",
-            f"--repo1-path={self.root / 'repo'}",
-            f"--pg1-path={data or self.data}",
-            f"--pg1-port={self.port}",
-            f"--pg1-socket-path={self.root / 'socket'}",
-            "--pg1-user=bench",
-            f"--log-path={self.root / 'log'}",
-            f"--lock-path={self.root / 'lock'}",
-            f"--spool-path={self.root / 'spool'}",
-            *words,
+    def _configure(self) -> None:
+        """A file and not arguments: pgBackRest refuses arguments that a command has no use for."""
+        lines = [
+            "[global]",
+            f"repo1-path={self.root / 'repo'}",
+            "repo1-retention-full=2",
+            f"log-path={self.root / 'log'}",
+            f"lock-path={self.root / 'lock'}",
+            f"process-max={PROCESSES}",
+            "compress-type=zst",
+            f"[{STANZA}]",
+            f"pg1-path={self.data}",
+            f"pg1-port={self.port}",
+            f"pg1-socket-path={self.root / 'socket'}",
+            "pg1-user=bench",
         ]
+        self._configuration.write_text("\n".join(lines) + "\n")
+        self.account.own(self._configuration)
+
+    @property
+    def _configuration(self) -> Path:
+        return self.root / "pgbackrest.conf"
+
+    def _command(self, *words: str) -> list[str]:
+        return ["pgbackrest", f"--config={self._configuration}", f"--stanza={STANZA}", *words]
