@@ -9,6 +9,7 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from api.core.clock import system_clock
+from api.core.errors import Rejected
 from flows import wiring
 
 Kind = Literal["auto", "full", "incremental"]
@@ -44,7 +45,8 @@ def back_up(kind: Kind) -> str:
 
 @task(name="prune past retention")
 def prune() -> list[str]:
-    return list(wiring.backup_keeper().prune(system_clock(), wiring.settings().drills.backup_retention_days))
+    days = wiring.settings().drills.backup_retention_days
+    return [removed.id for removed in wiring.backup_keeper().prune(system_clock(), days).backups]
 
 
 @task(name="look for WAL gaps")
@@ -58,8 +60,11 @@ def reverify_newest() -> list[str]:
     points = wiring.database().restore_points()
     if not points:
         return ["there is no backup to verify: run `firstuser backups take --kind full`"]
-    fact = wiring.backup_keeper().verify_backup(points[-1].id)
-    return [] if fact.ok else [f"{points[-1].id}: {fact.observed}. {fact.fix}"]
+    try:
+        wiring.backup_keeper().verify_backup(points[-1].id)
+    except Rejected as damage:
+        return [str(damage)]
+    return []
 
 
 @task(name="list restore points")

@@ -16,7 +16,7 @@ from api.core.ports import BackupKeeper, DatabaseProvider, HostingProvider, OnPr
 from api.db import migrate
 from api.db.engine import Engine, Session, make_engine, session_scope
 from api.db.locks import advisory_lock
-from api.providers.databases import database_provider
+from api.providers.databases.registry import database_provider
 from api.providers.hosting import hosting_provider
 from api.providers.messaging.outbox import Outbox
 from api.providers.product.visitor import HttpVisitor

@@ -142,22 +142,47 @@ class DatabaseProvider(Protocol):
     def backup_policy(self) -> BackupPolicy: ...
 
 
+class Backup(Protocol):
+    """A base backup as its keeper records it."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    @property
+    def verified_at(self) -> datetime | None: ...
+
+
+class Pruned(Protocol):
+    """What a retention run removed."""
+
+    @property
+    def backups(self) -> Sequence[Backup]: ...
+
+
 @runtime_checkable
 class BackupKeeper(Protocol):
     """A database whose backups we take ourselves: the embedded default. Vendors take their own."""
 
-    def take_backup(self, kind: str) -> RestorePoint:
+    def take_backup(self, kind: str) -> Backup:
         """`full`, `incremental` or `auto`; the backup counts once it is verified and stored."""
         ...
 
-    def verify_backup(self, backup_id: str) -> ProviderFact: ...
-
-    def prune(self, now: datetime, retention_days: float) -> Sequence[str]:
-        """Remove what is past retention, never the last good chain; returns the ids removed."""
+    def verify_backup(self, backup_id: str) -> Backup:
+        """Raises `Rejected` when it is damaged."""
         ...
 
-    def wal_gaps(self) -> Sequence[str]:
-        """A sentence per gap in the stored WAL, empty when there is none."""
+    def prune(self, now: datetime, retention_days: float) -> Pruned:
+        """Remove what is past retention, never the last good chain."""
+        ...
+
+    def wal_gaps(self) -> Sequence[object]:
+        """The gaps in the stored WAL, each saying what is missing; empty when there is none."""
         ...
 
 

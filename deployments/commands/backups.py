@@ -14,8 +14,6 @@ from api.core.ports import RestorePoint
 from deployments.local.stack import open_stack
 from flows import wiring
 
-NOT_GOOD = 1
-
 app = typer.Typer(help="Backups: list restore points, take or verify one.", invoke_without_command=True)
 out = Console(soft_wrap=True, highlight=False)
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
@@ -32,7 +30,7 @@ def backups(context: typer.Context, as_json: AsJson = False) -> None:
         return
     open_stack()
     points = wiring.database().restore_points()
-    gaps = list(wiring.backup_keeper().wal_gaps())
+    gaps = [str(gap) for gap in wiring.backup_keeper().wal_gaps()]
     if as_json:
         document = {"restore_points": [_document(point) for point in points], "wal_gaps": gaps}
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
@@ -54,10 +52,8 @@ def take(kind: Annotated[str, typer.Option(help="auto, full or incremental")] = 
 def verify(backup_id: str) -> None:
     """Check a backup's files against its manifest again."""
     open_stack()
-    fact = wiring.backup_keeper().verify_backup(backup_id)
-    out.print(f"{backup_id}: {fact.observed}{'' if fact.ok else f'. {fact.fix}'}")
-    if not fact.ok:
-        raise typer.Exit(NOT_GOOD)
+    verified = wiring.backup_keeper().verify_backup(backup_id)
+    out.print(f"{verified.id} is whole, verified {_moment(verified.verified_at)}")
 
 
 def _document(point: RestorePoint) -> dict[str, object]:

@@ -46,6 +46,6 @@ def end_copies(stack: Stack) -> int:
 
 
 def _provider(stack: Stack) -> DatabaseProvider:
-    from api.providers.databases import database_provider
+    from api.providers.databases.registry import database_provider
 
     return database_provider(stack.settings)

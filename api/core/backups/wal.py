@@ -56,6 +56,9 @@ class Gap:
     first: Segment
     last: Segment
 
+    def __str__(self) -> str:
+        return f"{self.missing} segments missing, {self.first.name} to {self.last.name}"
+
     @property
     def missing(self) -> int:
         return self.last.number - self.first.number + 1

@@ -2,9 +2,15 @@
 
 from collections.abc import Callable
 
+from api.core.ports import DatabaseProvider
 from api.providers.databases.embedded.provider import EmbeddedDatabase
 from api.settings import Settings
 
-DATABASES: dict[str, Callable[[Settings], EmbeddedDatabase]] = {
+DATABASES: dict[str, Callable[[Settings], DatabaseProvider]] = {
     "embedded": EmbeddedDatabase.from_settings,
 }
+
+
+def database_provider(settings: Settings) -> DatabaseProvider:
+    """The provider that `FIRSTUSER_DATABASE_PROVIDER` names."""
+    return DATABASES[settings.drills.database_provider](settings)
