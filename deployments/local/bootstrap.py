@@ -10,6 +10,7 @@ import re
 import shlex
 import sys
 import time
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -22,9 +23,11 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
 from prefect.workers.process import ProcessWorker
 
 from api.core.errors import FirstUserError, Refused, TimedOut
+from api.providers.hosting.loopback import ask
 from deployments.local.layout import REPOSITORY
 from deployments.local.prefect import WORK_POOL
 
@@ -37,6 +40,7 @@ ZOMBIE_AFTER = timedelta(seconds=90)
 def main() -> None:
     os.environ.setdefault("FIRSTUSER_WORK_POOL", WORK_POOL)
     try:
+        await_server()
         asyncio.run(prepare())
         deploy()
     except FirstUserError as error:
@@ -46,7 +50,6 @@ def main() -> None:
 async def prepare() -> None:
     """Everything that the deployments refer to."""
     async with get_client() as client:
-        await _await_server(client)
         await _work_pool(client)
         await _zombie_automation(client)
 
@@ -63,15 +66,14 @@ def deploy() -> None:
     prefect_cli()
 
 
-async def _await_server(client: PrefectClient) -> None:
+def await_server() -> None:
+    """By a bare request: Prefect's own client would keep a core busy with its attempts."""
     deadline = time.monotonic() + SERVER_TIMEOUT_S
     while time.monotonic() < deadline:
-        try:
-            if (await client.hello()).is_success:
+        with suppress(httpx.HTTPError):
+            if ask(f"{PREFECT_API_URL.value()}/health", timeout_s=5).is_success:
                 return
-        except httpx.HTTPError:
-            pass  # it is still starting
-        await asyncio.sleep(0.2)
+        time.sleep(0.2)
     raise TimedOut("The Prefect server does not answer.", provider="prefect", operation="bootstrap")
 
 

@@ -4,18 +4,21 @@ import time
 
 from api.core.errors import TimedOut, Unavailable
 from api.providers.hosting.supervisor import Supervisor
+from deployments.local import records
 from deployments.local.layout import StateFolder
 from deployments.local.parts import Part
 from deployments.local.probes import Probe
 
 POLL_S = 0.1
 LOG_LINES = 15
+STARTS_ALLOWED = 3  # one that dies late enough never counts as given up on, however often it dies
 
 
 def await_ready(state: StateFolder, part: Part, probe: Probe | None, timeout_s: float) -> None:
     """Raises `Unavailable` when the part does not stay up, `TimedOut` when it does not serve in time."""
     supervisor = Supervisor(state.root)
     deadline = time.monotonic() + timeout_s
+    last_start = _starts(state, part) + STARTS_ALLOWED
     while (trouble := _trouble(supervisor, part, probe)) is not None:
         if time.monotonic() > deadline:
             raise TimedOut(
@@ -24,7 +27,7 @@ def await_ready(state: StateFolder, part: Part, probe: Probe | None, timeout_s: 
                 operation="start",
                 fix=f"Read {state.log(part.name)}.",
             )
-        if supervisor.part(part.name).state == "FATAL":
+        if supervisor.part(part.name).state == "FATAL" or _starts(state, part) > last_start:
             raise Unavailable(
                 f"{part.title} does not stay up.\n{log_end(state, part)}",
                 provider="stack",
@@ -32,6 +35,11 @@ def await_ready(state: StateFolder, part: Part, probe: Probe | None, timeout_s: 
                 fix=f"Read {state.log(part.name)}.",
             )
         time.sleep(POLL_S)
+
+
+def _starts(state: StateFolder, part: Part) -> int:
+    record = records.read(state, part.name)
+    return record.starts if record else 0
 
 
 def _trouble(supervisor: Supervisor, part: Part, probe: Probe | None) -> str | None:

@@ -38,7 +38,6 @@ def _postgres(_state: StateFolder) -> None:
 
 def _archiver(_state: StateFolder) -> None:
     from api.providers.databases.embedded.archiver import main as archive
-
     from api.settings import load
 
     _tie(signal.SIGTERM)
