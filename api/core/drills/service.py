@@ -207,7 +207,7 @@ def summarise(drill: Drill) -> DrillSummary:
         trigger=drill.trigger,
         target_time=drill.target_time,
         rto_seconds=drill.rto_seconds,
-        rto_parts={name: float(value) for name, value in drill.rto_parts.items()},
+        rto_parts={p.value: float(drill.rto_parts[p.value]) for p in Phase if p.value in drill.rto_parts},
         rpo_seconds=drill.rpo_seconds,
         rpo_parts={name: float(value) for name, value in drill.rpo_parts.items()},
         rto_target=drill.rto_target,
