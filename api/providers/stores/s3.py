@@ -152,7 +152,8 @@ class S3Store:
 
     def _get(self, name: str, key: str) -> bytes:
         data = self._raw(name, key)
-        return zstandard.ZstdDecompressor().decompress(data, max_output_size=2 * _SMALL)
+        with answers("get", key):
+            return zstandard.ZstdDecompressor().decompress(data, max_output_size=2 * _SMALL)
 
     def _raw(self, name: str, key: str) -> bytes:
         with answers("get", key):

@@ -10,6 +10,7 @@ Copies read back through `restore-segment`: by hard link, waiting only for segme
 """
 
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 from api.providers.databases.embedded.account import OsAccount
@@ -38,20 +39,24 @@ mv "$incoming" "$target" && sync "$wal"
 
 _THROUGH_ARCHIVER = """\
 #!/bin/sh
-# archive-through-archiver <notes> <name>: waits for the archiver process, a minute at most
+# archive-through-archiver <notes> <name>: waits for the archiver process while that is alive
 notes=$1 name=$2
 tries=0
-while [ $tries -lt 1200 ]; do
+while [ $tries -lt 600 ]; do
     [ -e "$notes/done/$name" ] && exec rm -f "$notes/done/$name" "$notes/failed/$name"
     if [ -e "$notes/failed/$name" ]; then
         cat "$notes/failed/$name" >&2
         rm -f "$notes/failed/$name"
         exit 1
     fi
+    [ -e "$notes/alive" ] && [ -z "$(find "$notes/alive" -mmin +1)" ] || {
+        echo "archive: no archiver process runs; start it with: firstuser run archiver" >&2
+        exit 1
+    }
     tries=$((tries + 1))
     sleep 0.05
 done
-echo "archive: no archiver process took $name; is it running?" >&2
+echo "archive: the archiver process has not uploaded $name yet" >&2
 exit 1
 """
 
@@ -97,11 +102,20 @@ def install_scripts(home: PostgresHome, account: OsAccount, store: StoreSettings
         script.write_text(text)
         account.own(script)
     folder = directory_of(store, home.store)
-    folders = [folder, folder / "wal", folder / "backups"] if folder else []
-    for each in (*folders, home.archiver / "done", home.archiver / "failed"):
-        if not each.exists():
-            each.mkdir(mode=0o700, parents=True)
-            account.own(each)
+    if folder is not None:
+        _make_folders([folder, folder / "wal", folder / "backups"], account)
+    make_note_folders(home, account)
+
+
+def make_note_folders(home: PostgresHome, account: OsAccount) -> None:
+    _make_folders([home.archiver / "done", home.archiver / "failed"], account)
+
+
+def _make_folders(folders: Iterable[Path], account: OsAccount) -> None:
+    for folder in folders:
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True)
+            account.own(folder)
 
 
 def _word(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,13 @@ from api.core.backups.catalogue import BackupRecord
 from api.core.backups.wal import Run, Segment, gaps, parse_segment
 from api.core.errors import Rejected
 from api.core.ports import Handle, ObjectStore
+from api.core.ports import ProviderFact as Fact
 from api.providers.databases.embedded.account import OsAccount
 from api.providers.databases.embedded.binaries import Binaries
 from api.providers.databases.embedded.catalogue import data_key
 from api.providers.databases.embedded.manifests import damage
 from api.providers.databases.embedded.processes import PROVIDER, attempt
 from api.providers.databases.embedded.roles import ADMIN
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """`fix` is empty when `ok`."""
-
-    name: str
-    ok: bool
-    expected: str
-    observed: str
-    fix: str = ""
 
 
 def fact(name: str, expected: object, observed: object, fix: str) -> Fact:

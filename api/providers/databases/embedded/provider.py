@@ -120,9 +120,13 @@ class EmbeddedDatabase:
     def amcheck(self, handle: Handle, *, heap_all_indexed: bool = False) -> Fact:
         """Every index and table of the promoted copy. Minutes on a large database."""
         cluster = self.cluster
-        dsn = connection_url("admin", int(handle.details["port"]), PRODUCTION, cluster.home.server_pgpass)
         return facts.corruption_fact(
-            dsn, cluster.binaries, cluster.account, heap_all_indexed=heap_all_indexed
+            int(handle.details["port"]),
+            PRODUCTION,
+            cluster.home.server_pgpass,
+            cluster.binaries,
+            cluster.account,
+            heap_all_indexed=heap_all_indexed,
         )
 
     # the live server and its backups
@@ -188,9 +192,7 @@ class EmbeddedDatabase:
     def _wait_archived(self, connection: psycopg.Connection, segment: str, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            row = connection.execute(
-                "SELECT last_archived_wal, last_failed_wal FROM pg_stat_archiver"
-            ).fetchone()
+            row = connection.execute("SELECT last_archived_wal FROM pg_stat_archiver").fetchone()
             if row and (row[0] or "") >= segment:
                 return
             time.sleep(0.02)
@@ -218,7 +220,8 @@ class EmbeddedDatabase:
         with psycopg.connect(self.cluster.dsn("admin", "postgres"), connect_timeout=5) as connection:
             row = connection.execute(
                 "SELECT current_setting('archive_mode') = 'on',"
-                " coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false), last_failed_wal"
+                " coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false),"
+                " last_failed_wal"
                 " FROM pg_stat_archiver"
             ).fetchone()
         on, failing, segment = row or (False, False, None)

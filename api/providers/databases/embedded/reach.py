@@ -14,7 +14,7 @@ from api.providers.databases.embedded.wal_files import WalFiles
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """`last` is the commit before the target, if there is one since the backup; `stop` the first one after it,
+    """`last` is the commit before the target, if there is one since the backup; `stop` the first after it,
     where recovery halts at the latest."""
 
     target: RestoreTarget

@@ -56,7 +56,7 @@ def wait_for_target(handle: Handle, folder: Path, dsn: str, on_progress: OnProgr
 def open_for_writing(dsn: str) -> None:
     """Promote, and return once the copy takes writes. Nothing to do when it does already."""
     with psycopg.connect(dsn, autocommit=True) as connection:
-        # paused at its target, the server promotes when told to go on; pg_promote would take up to a second more
+        # paused at its target, the server promotes when told to go on; pg_promote takes up to a second more
         connection.execute(
             "SELECT CASE WHEN pg_is_in_recovery() AND pg_get_wal_replay_pause_state() = 'paused'"
             " THEN pg_wal_replay_resume() END"
@@ -117,7 +117,7 @@ def _gave_up(folder: Path) -> Rejected:
     log = tail(folder / "postgres.log", 8000)
     reasons = list(dict.fromkeys(match[1].strip() for match in _REASON.finditer(log)))
     return Rejected(
-        f"Recovery stopped before the target: {'; '.join(reasons[-4:]) or tail(folder / 'postgres.log', 800)}",
+        f"Recovery stopped before the target: {'; '.join(reasons[-4:]) or log[-800:]}",
         provider=PROVIDER,
         operation="replay",
         fix="The stored WAL is damaged or incomplete there: choose another target, and take a backup.",
