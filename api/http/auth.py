@@ -8,7 +8,7 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from api.core.errors import Refused
-from api.core.founders import identifiers, login, service, sessions
+from api.core.founders import identifiers, login, otp, service, sessions
 from api.core.founders.identifiers import Identifier
 from api.core.founders.login import CodeToSend
 from api.core.founders.service import FounderView
@@ -61,6 +61,7 @@ def start(request: Request, at: At, body: Fields, tasks: BackgroundTasks) -> Res
             browser_id,
             at.clock(),
             at.allowed_phones,
+            _max_codes(at),
         )
     _log.info("code asked for", kind=identifier.kind, entitled=to_send is not None)
     if to_send:
@@ -101,6 +102,11 @@ def logout(request: Request, at: At) -> Response:
     response = RedirectResponse("/login", 303)
     at.cookies.clear_session(response)
     return response
+
+
+def _max_codes(at: Services) -> int | None:
+    """Messages that cost nothing need no limit; without one no stranger can lock a drill out."""
+    return None if at.messenger.name == "outbox" else otp.MAX_CODES_PER_WINDOW
 
 
 def _open(session: Session, at: Services, founder_id: str) -> tuple[FounderView, str]:
