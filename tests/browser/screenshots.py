@@ -1,0 +1,57 @@
+"""Pictures of the pages of a running stack: `python -m tests.browser.screenshots` → `var/screenshots/`."""
+
+import sys
+from pathlib import Path
+
+from api.providers.messaging.outbox import Outbox
+from api.settings import StackSettings, load
+from tests.browser.chromium import VIEWS, browser, executable, log_in
+
+PAGES = {
+    "home": "/",
+    "login": "/login",
+    "dashboard": "/app",
+    "live": "/app/live",
+    "integrate": "/app/integrate",
+    "ops": "/app/ops",
+    "outbox": "/outbox",
+}
+
+
+def main() -> int:
+    if executable() is None:
+        sys.stderr.write("screenshots: no Chromium on PATH (Debian: apt-get install chromium)\n")
+        return 1
+    state = StackSettings.read(None).state_dir.absolute()
+    env_file = state / "secrets" / "production.env"
+    if not env_file.exists():
+        sys.stderr.write(f"screenshots: no stack in {state}; start one with `firstuser up`\n")
+        return 1
+    settings = load(env_file)
+    folder = state / "screenshots"
+    folder.mkdir(exist_ok=True)
+    outbox = Outbox(settings.service.outbox_dir)
+    take(settings.platform.public_app_url, outbox, settings.platform.homepage_owner_phone, folder)
+    return 0
+
+
+def take(base_url: str, outbox: Outbox, phone: str, folder: Path) -> None:
+    with browser() as chromium:
+        cookies = log_in(chromium.new_page(), base_url, outbox, phone)
+        for view in VIEWS:
+            context = chromium.new_context(
+                color_scheme="dark" if view.scheme == "dark" else "light",
+                viewport={"width": view.width, "height": view.height},
+                storage_state=cookies,
+            )
+            page = context.new_page()
+            for name, path in PAGES.items():
+                page.goto(base_url + path)
+                file = folder / f"{name}-{view.scheme}-{view.device}.png"
+                page.screenshot(path=file, full_page=True)
+                print(file)
+            context.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

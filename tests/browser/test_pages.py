@@ -1,0 +1,99 @@
+"""Pages as a browser shows them: nothing blocked, nothing wider than the screen, text that can be read."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, StorageState
+
+from api.providers.messaging.outbox import Outbox
+from api.settings import Settings
+from tests.browser.chromium import VIEWS, View, browser, log_in
+from tests.browser.screenshots import PAGES
+
+# The smallest contrast of any text on the page against the nearest painted background (WCAG 2 formula).
+CONTRAST = """() => {
+  const rgb = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+    .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = node => {
+    for (; node; node = node.parentElement) {
+      const found = rgb(getComputedStyle(node).backgroundColor);
+      if (found.length === 3 || found[3] > 0.5) return found;
+    }
+    return [255, 255, 255];
+  };
+  let worst = [21, ''];
+  for (const node of document.querySelectorAll('body *')) {
+    const own = [...node.childNodes].some(child => child.nodeType === 3 && child.textContent.trim());
+    if (!own || !node.checkVisibility() || node.closest('svg') || node.tagName === 'OPTION') continue;
+    const [a, b] = [light(rgb(getComputedStyle(node).color)), light(behind(node))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < worst[0]) worst = [ratio, node.outerHTML.slice(0, 120)];
+  }
+  return worst;
+}"""
+
+
+@pytest.fixture(scope="module")
+def chromium(site: Settings) -> Iterator[Browser]:
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def cookies(chromium: Browser, site: Settings) -> StorageState:
+    """A login through the pages: both forms, the code from the outbox, the cookie."""
+    outbox = Outbox(site.service.outbox_dir)
+    page = chromium.new_page()
+    return log_in(page, site.platform.public_app_url, outbox, site.platform.homepage_owner_phone)
+
+
+def window(chromium: Browser, view: View, cookies: StorageState) -> tuple[Page, list[str]]:
+    """A page and the list that its complaints go to."""
+    context = chromium.new_context(
+        color_scheme="dark" if view.scheme == "dark" else "light",
+        viewport={"width": view.width, "height": view.height},
+        storage_state=cookies,
+    )
+    page, complaints = context.new_page(), list[str]()
+    page.on(
+        "console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("requestfailed", lambda request: complaints.append(request.url))
+    return page, complaints
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: f"{view.scheme}-{view.device}")
+def test_pages_fit_can_be_read_and_complain_of_nothing(
+    chromium: Browser, site: Settings, cookies: StorageState, view: View
+) -> None:
+    page, complaints = window(chromium, view, cookies)
+    for path in PAGES.values():
+        page.goto(site.platform.public_app_url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= view.width, path
+        ratio, where = page.evaluate(CONTRAST)
+        assert ratio >= 4.5, (path, where)
+    assert complaints == []
+    page.context.close()
+
+
+def test_the_live_page_refreshes_itself(chromium: Browser, site: Settings, cookies: StorageState) -> None:
+    page, complaints = window(chromium, VIEWS[0], cookies)
+    page.goto(site.platform.public_app_url + "/app/live")
+    with page.expect_response("**/app/live/table?space=*", timeout=10_000) as answer:
+        pass
+    assert answer.value.status == 200
+    assert page.locator("main table").count() == 1
+    assert complaints == []
+    page.context.close()
+
+
+def test_by_keyboard_alone(chromium: Browser, site: Settings, cookies: StorageState) -> None:
+    page, _ = window(chromium, VIEWS[0], cookies)
+    page.goto(site.platform.public_app_url + "/app")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    assert page.locator(".skip").bounding_box()["x"] >= 0  # type: ignore[index]
+    page.context.close()
