@@ -17,6 +17,7 @@ from api.settings import Settings
 from deployments.local import records
 from deployments.local.environment import DATABASES
 from deployments.local.layout import StateFolder
+from deployments.local.parts import PREFECT_WORKER
 from deployments.local.ports import HOST
 from deployments.local.prefect import WORK_POOL
 
@@ -44,10 +45,10 @@ def probes(state: StateFolder, settings: Settings) -> Probes:
         return _answers(f"{prefect}/health", auth)
 
     def worker() -> str | None:
-        record = records.read(state, "prefect-worker")
-        return _polls(
-            f"{prefect}/work_pools/{WORK_POOL}/workers/filter", auth, record.created if record else 0
-        )
+        record = records.read(state, PREFECT_WORKER.name)
+        if record is None:
+            return "it has not started yet"
+        return _polls(f"{prefect}/work_pools/{WORK_POOL}/workers/filter", auth, record.created)
 
     def api(port: int, path: str) -> Probe:
         return lambda: _answers(f"http://{HOST}:{port}{path}")

@@ -122,7 +122,7 @@ def stack() -> Iterator[StackUnderTest]:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def other_stack(stack: StackUnderTest) -> Iterator[StackUnderTest]:
     with running_stack() as made:
         yield made

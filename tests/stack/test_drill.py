@@ -1,0 +1,200 @@
+"""Restore drills on the whole stack: they prove what they claim, refuse what they must, and leave nothing."""
+
+import json
+import subprocess
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stack.conftest import StackUnderTest
+from tests.stack.drills import archive_up_to_now, assert_tidy, database, processes_of_flow_runs, query
+
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
+
+PRODUCT = {"login", "founder_tools", "integration_setup", "live_users"}
+KEYS = {
+    "id",
+    "status",
+    "target_time",
+    "rto_seconds",
+    "rto_parts",
+    "rpo_seconds",
+    "checks",
+    "issues",
+    "evidence_id",
+}
+
+
+def drill(stack: StackUnderTest, *words: str) -> tuple[int, dict[str, Any]]:
+    done = stack.firstuser("drill", *words, "--json", check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+def red(answer: dict[str, Any]) -> set[str]:
+    return {check["name"] for check in answer["checks"] if check["status"] not in {"pass", "skip"}}
+
+
+def test_a_drill_under_traffic_passes_and_says_all_it_has_to_say(stack: StackUnderTest) -> None:
+    traffic = start_traffic(stack, seconds=20)
+    archive_up_to_now(stack)
+    code, answer = drill(stack, "--checks", "all")
+    traffic.wait(timeout=60)
+    assert (code, answer["status"], answer["issues"]) == (0, "passed", [])
+    assert answer.keys() >= KEYS
+    assert list(answer["rto_parts"])[:6] == ["locate", "fetch", "replay", "promote", "point", "verify"]
+    assert answer["rto_seconds"] == pytest.approx(
+        sum(seconds for name, seconds in answer["rto_parts"].items() if name != "teardown"), abs=0.1
+    )
+    assert 0 < answer["rpo_seconds"] < 120
+    names = {check["name"] for check in answer["checks"]}
+    assert names >= PRODUCT | {"canary", "digest:entries", "sequences", "teardown", "amcheck"}
+    assert_tidy(stack)
+    assert stack.firstuser("evidence", "verify").returncode == 0
+
+
+def start_traffic(stack: StackUnderTest, seconds: int) -> subprocess.Popen[bytes]:
+    import sys
+
+    env = stack.environment | {
+        "FIRSTUSER_ENV_FILE": str(stack.state.env_file("production")),
+        "PGPASSFILE": str(stack.state.passwords),
+    }
+    command = [sys.executable, "-m", "deployments.local.traffic", "--base-url", stack.ports.url("api")]
+    return subprocess.Popen(
+        [*command, "--rate", "20", "--seconds", str(seconds)], env=env, stdout=subprocess.DEVNULL
+    )
+
+
+def test_the_row_is_there_and_the_damage_is_not(stack: StackUnderTest) -> None:
+    """A target time between a write and a later deletion; the copy is kept, read, and released."""
+    query(
+        stack,
+        "INSERT INTO entries (id, space_id, external_user_id, referral_code)"
+        " SELECT 'wle_witness', id, 'witness', 'witness' FROM spaces ORDER BY created_at LIMIT 1",
+    )
+    time.sleep(1)
+    moment = datetime.now(UTC)
+    time.sleep(0.5)
+    query(stack, "DELETE FROM entries WHERE id = 'wle_witness'")
+    archive_up_to_now(stack)
+    code, answer = drill(stack, "--target", moment.isoformat(), "--keep-minutes", "10")
+    assert (code, answer["issues"]) == (0, [])
+    copy = stack.json("drill", "show", answer["id"])["copy_url"]
+    import psycopg
+
+    with psycopg.connect(copy) as restored:
+        found = restored.execute("SELECT count(*) FROM entries WHERE id = 'wle_witness'").fetchone()
+    assert found == (1,)
+    stack.firstuser("drill", "release", answer["id"])
+    assert_tidy(stack)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--target", "tomorrow-ish"), "not a moment"),
+        (("--target", (datetime.now(UTC) + timedelta(days=1)).isoformat()), "in the future"),
+        (("--target", "2020-01-01T00:00:00Z"), "before the first restore point"),
+    ],
+)
+def test_a_target_that_cannot_be_reached_is_an_error_with_a_way_out(
+    stack: StackUnderTest, words: tuple[str, ...], says: str
+) -> None:
+    code, answer = drill(stack, *words)
+    assert (code, answer["status"]) == (1, "error")
+    assert says in answer["issues"][0]
+    assert answer["next_step"]
+    assert_tidy(stack)
+
+
+def test_missed_targets_fail_the_drill_with_their_reason(stack: StackUnderTest) -> None:
+    archive_up_to_now(stack)
+    code, answer = drill(stack, "--rto-target", "0.1", "--rpo-target", "0.01", "--checks", "canary")
+    assert (code, answer["status"]) == (1, "failed")
+    assert [issue.split()[0] for issue in answer["issues"]] == ["RTO", "RPO"]
+    assert PRODUCT.isdisjoint(check["name"] for check in answer["checks"])
+
+
+def test_an_unknown_check_is_refused_before_anything_starts(stack: StackUnderTest) -> None:
+    done = stack.firstuser("drill", "--checks", "login,telepathy", check=False)
+    assert done.returncode == 3
+    assert "telepathy" in done.stderr
+
+
+def test_two_drills_at_once_wait_for_one_another(stack: StackUnderTest) -> None:
+    archive_up_to_now(stack)
+    answers: list[tuple[int, dict[str, Any]]] = []
+    both = [
+        threading.Thread(target=lambda: answers.append(drill(stack, "--checks", "canary,login")))
+        for _ in range(2)
+    ]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join(timeout=240)
+    assert [code for code, _ in answers] == [0, 0], answers
+    rows = query(
+        stack,
+        "SELECT started_at, finished_at FROM ops.drills WHERE id = ANY(%s) ORDER BY started_at",
+        [answer["id"] for _, answer in answers],
+    )
+    assert rows[0][1] <= rows[1][0]
+
+
+@pytest.mark.parametrize("phase", ["replay", "point"])
+def test_killed_in_the_middle_the_next_run_cleans_up(stack: StackUnderTest, phase: str) -> None:
+    """SIGKILL of the process that drills, with no chance to say a word."""
+    archive_up_to_now(stack)
+    before = {row[0] for row in query(stack, "SELECT id FROM ops.drills")}
+    started = threading.Thread(target=lambda: drill(stack, "--timeout", "120"))
+    started.start()
+    wait_for_phase(stack, before, phase)
+    for process in processes_of_flow_runs(stack):
+        process.kill()
+    started.join(timeout=150)
+    code, answer = drill(stack, "--checks", "canary,login")
+    assert (code, answer["issues"]) == (0, [])
+    assert_tidy(stack)
+    (killed,) = query(
+        stack,
+        "SELECT status, issues->>0 FROM ops.drills WHERE NOT id = ANY(%s) ORDER BY started_at LIMIT 1",
+        list(before),
+    )
+    assert killed[0] == "error"
+    assert "interrupted in phase" in killed[1]
+
+
+def wait_for_phase(stack: StackUnderTest, before: set[str], phase: str) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        rows = query(stack, "SELECT phase FROM ops.drills WHERE NOT id = ANY(%s)", list(before))
+        if rows and rows[0][0] == phase:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"no drill came to phase {phase}")
+
+
+def test_one_flipped_byte_in_the_backup_never_gives_a_green_drill(stack: StackUnderTest) -> None:
+    taken = database(stack).take_backup("full")
+    archive_up_to_now(stack)
+    (path,) = query(stack, "SELECT pg_relation_filepath('entries')")[0]
+    folders = Path(stack.state.root / "pg" / "store" / "backups").resolve()
+    (victim,) = [found for found in folders.rglob(Path(path).name) if taken.id in str(found)]
+    whole = victim.read_bytes()
+    victim.write_bytes(flipped(whole, len(whole) // 2))
+    try:
+        code, answer = drill(stack)
+    finally:
+        victim.write_bytes(whole)
+    assert code == 1
+    assert answer["status"] == "failed"
+    assert red(answer)
+    assert_tidy(stack)
+
+
+def flipped(data: bytes, place: int) -> bytes:
+    return data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
