@@ -71,6 +71,8 @@ def restore_drill(
             replay(drill_id)
             verify_database(drill_id, checks)
             promote(drill_id)
+            if "amcheck" in checks:
+                verify_structure(drill_id)
             point_staging(drill_id)
             verify_product(drill_id, checks)
         except FirstUserError as error:
@@ -123,6 +125,12 @@ def replay(drill_id: str) -> None:
 @task(name="3 verify the database")
 def verify_database(drill_id: str, checks: list[CheckName]) -> list[str]:
     results = wiring.drill_run(drill_id, progress).check_database(checks)
+    return [f"{result.name}: {result.status.value}" for result in results]
+
+
+@task(name="3 verify tables and indexes")
+def verify_structure(drill_id: str) -> list[str]:
+    results = wiring.drill_run(drill_id, progress).check_structure()
     return [f"{result.name}: {result.status.value}" for result in results]
 
 

@@ -5,10 +5,6 @@ drills to just before it, and shows that the row is there and the damage is not.
 """
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,18 +16,11 @@ import psycopg
 import typer
 from rich.console import Console
 
-from deployments.local.layout import StateFolder
+from deployments.stage import Stage
 
 NOT_GOOD = 1
 SCALE = 0.5
-TRAFFIC_RATE = 40
 TRAFFIC_SECONDS = 8
-PORTS = (
-    "FIRSTUSER_POSTGRES_PORT",
-    "FIRSTUSER_API_PORT",
-    "FIRSTUSER_STAGING_PORT",
-    "FIRSTUSER_PREFECT_PORT",
-)
 ROW = "demo-witness"
 
 out = Console(soft_wrap=True, highlight=False)
@@ -46,7 +35,7 @@ def demo(
 ) -> None:
     """Back up, break, restore and prove it on a scratch stack; exit code 0 only when all of it is true."""
     folder = Path("var/demo").absolute()
-    stage = Stage(folder)
+    stage = Stage(folder, SCALE)
     started = monotonic()
     stage.clear()
     try:
@@ -78,65 +67,14 @@ class Told:
     proofs: list[Proof] = field(default_factory=list[Proof])
 
 
-class Stage:
-    """The scratch stack, driven by the same commands that a person types."""
-
-    def __init__(self, folder: Path) -> None:
-        self.state = StateFolder(folder)
-        free_ports = dict.fromkeys(PORTS, "0")
-        self._env = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("FIRSTUSER_")},
-            **free_ports,
-            "FIRSTUSER_STATE_DIR": str(folder),
-            "FIRSTUSER_SEED_SCALE": str(SCALE),
-        }
-
-    def clear(self) -> None:
-        """Stop and remove what an earlier, interrupted demo left."""
-        if self.state.root.exists():
-            if self.state.stack_file.exists():
-                self.firstuser("down", quiet=True)
-            shutil.rmtree(self.state.root)
-
-    def firstuser(self, *words: str, quiet: bool = False) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "deployments.cli", *words],
-            env=self._env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if quiet else None,
-            text=True,
-            check=False,
-        )
-
-    def must(self, *words: str) -> str:
-        done = self.firstuser(*words)
-        if done.returncode != 0:
-            raise SystemExit(f"demo: `firstuser {' '.join(words)}` failed ({done.returncode}); see above")
-        return done.stdout
-
-    def traffic(self, base_url: str) -> subprocess.CompletedProcess[str]:
-        settings = ["--rate", str(TRAFFIC_RATE), "--seconds", str(TRAFFIC_SECONDS)]
-        return subprocess.run(
-            [sys.executable, "-m", "deployments.local.traffic", "--base-url", base_url, *settings],
-            env={
-                **self._env,
-                "FIRSTUSER_ENV_FILE": str(self.state.env_file("production")),
-                "PGPASSFILE": str(self.state.passwords),
-            },
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-
-
 def play(stage: Stage) -> Told:
     """The story, step by step."""
     out.print("[bold]1  The stack, from an empty folder[/]")
     document = json.loads(stage.must("up", "--json"))
-    source = _admin_url(stage)
+    source = stage.admin_url
 
     out.print(f"[bold]2  Traffic for {TRAFFIC_SECONDS} s while a backup is taken[/]")
-    traffic = stage.traffic(document["addresses"]["api"])
+    traffic = stage.traffic(document["addresses"]["api"], TRAFFIC_SECONDS)
     out.print(f"   {traffic.stdout.strip()}")
     out.print(f"   {stage.must('backups', 'take', '--kind', 'incremental').strip()}")
 
@@ -153,11 +91,6 @@ def play(stage: Stage) -> Told:
     if told.drill["id"] is not None:
         _prove(stage, told, source, rows_before)
     return told
-
-
-def _admin_url(stage: Stage) -> str:
-    ports = json.loads(stage.state.stack_file.read_text())["ports"]
-    return f"postgresql://firstuser_admin@127.0.0.1:{ports['postgres']}/firstuser?passfile={stage.state.passwords}"
 
 
 def _witness_then_damage(source: str) -> tuple[datetime, int]:

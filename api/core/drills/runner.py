@@ -107,10 +107,6 @@ class DrillRun:
                 for name in DATABASE_CHECKS:
                     if name in names:
                         results += _carry_out(name, copy, checks[name])
-                if "amcheck" in names:
-                    results += _carry_out(
-                        "amcheck", copy, lambda: [_as_check(self._use.database.amcheck(handle))]
-                    )
         self._record(results, seen, handle.target_at)
         return results
 
@@ -128,6 +124,15 @@ class DrillRun:
                     exposure = (drill.started_at - policy.latest_restorable).total_seconds()
                     parts["exposure"] = round(max(exposure, 0.0), 3)
                 service.record_rpo(session, self.id, rpo, parts)
+
+    def check_structure(self) -> list[CheckResult]:
+        """The slow check of every table and index; it needs the copy open for writing."""
+        handle = self._handle()
+        with self._phase(Phase.VERIFY), self._copy(handle) as copy:
+            results = _carry_out("amcheck", copy, lambda: [_as_check(self._use.database.amcheck(handle))])
+        with self._use.transaction() as session:
+            service.add_checks(session, self.id, results)
+        return results
 
     def promote(self) -> None:
         with self._phase(Phase.PROMOTE):
