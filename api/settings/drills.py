@@ -19,7 +19,6 @@ class DrillSettings(Group):
     drill_rto_target_seconds: float = 900
     drill_rpo_target_seconds: float = 120
     drill_copy_ttl_seconds: float = 7200
-    drill_wait_timeout_seconds: float = 3600  # for the replay
     staging_timeout_seconds: float = 60  # for staging to serve what it was pointed at
     drill_fsync: bool = True  # off: the run is labelled "verification only"
     beacon_interval_seconds: float = 5
