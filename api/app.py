@@ -81,9 +81,9 @@ def compose(settings: Settings) -> Services:
     @cache
     def backups() -> DatabaseProvider:
         # Imported on the first look at the backups: a service that is being re-pointed starts without it.
-        from api.providers.databases.registry import DATABASES
+        from api.providers.databases.registry import database_provider
 
-        return DATABASES[settings.drills.database_provider](settings)
+        return database_provider(settings)
 
     return Services(
         settings=settings,

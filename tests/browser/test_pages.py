@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, StorageState
+from playwright.sync_api import Browser, Page, Request, StorageState
 
 from api.providers.messaging.outbox import Outbox
 from api.settings import Settings
@@ -61,8 +61,13 @@ def window(chromium: Browser, view: View, cookies: StorageState) -> tuple[Page, 
         "console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None
     )
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(request.url))
+    page.on("requestfailed", lambda request: _note_failure(request, complaints))
     return page, complaints
+
+
+def _note_failure(request: Request, complaints: list[str]) -> None:
+    if request.failure != "net::ERR_ABORTED":  # the next page came first
+        complaints.append(f"{request.url}: {request.failure}")
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: f"{view.scheme}-{view.device}")
