@@ -84,7 +84,6 @@ def _addresses(state: StateFolder, ports: Ports, environment: str) -> dict[str, 
     return {
         "DATABASE_URL": database_url(ports, "firstuser_app", environment),
         "FIRSTUSER_READER_DATABASE_URL": database_url(ports, "firstuser_reader", "production"),
-        "FIRSTUSER_READER_DATABASE_URL": database_url(ports, "firstuser_reader", "production"),
         "PUBLIC_APP_URL": ports.url(service),
         "FIRSTUSER_ENV": environment,
         "FIRSTUSER_STATE_DIR": str(state.root),

@@ -65,6 +65,10 @@ class StateFolder:
         return self.logs / f"{part}.log"
 
     @property
+    def temporary(self) -> Path:
+        return self.root / "tmp"
+
+    @property
     def prefect_home(self) -> Path:
         return self.root / "prefect"
 
@@ -74,7 +78,14 @@ class StateFolder:
     def create(self) -> None:
         """Make the folders. The root itself stays passable: the database's OS user has to go through it."""
         self.root.mkdir(parents=True, exist_ok=True)
-        private = [self.secrets, self.run, self.logs, self.prefect_home, self.root / "services"]
+        private = [
+            self.secrets,
+            self.run,
+            self.logs,
+            self.temporary,
+            self.prefect_home,
+            self.root / "services",
+        ]
         private += [self.root / "outbox", self.outbox("production"), self.outbox("staging")]
         private += [self.supervisor_socket.parent]
         for folder in private:

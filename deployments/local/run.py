@@ -52,9 +52,11 @@ def _prefect_server(state: StateFolder) -> None:
     _prefect("server", "start")
 
 
-def _prefect_worker(_state: StateFolder) -> None:
+def _prefect_worker(state: StateFolder) -> None:
     from deployments.local.prefect import WORK_POOL
 
+    # it works in a folder of a fixed name in there, which another user of this machine may own in /tmp
+    os.environ["TMPDIR"] = str(state.temporary)
     _prefect("worker", "start", "--pool", WORK_POOL, "--type", "process", "--name", WORK_POOL)
 
 

@@ -1,6 +1,11 @@
-"""supervisord for the stack: its configuration, its start, and its end."""
+"""supervisord for the stack: its configuration and its start.
+
+Paths in the configuration are relative to the state folder, where supervisord is started: it expands percent
+signs in them more than once.
+"""
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -21,12 +26,11 @@ SERVER = """\
 [supervisord]
 nodaemon=true
 silent=true
-logfile={logs}/supervisord.log
+logfile=logs/supervisord.log
 logfile_maxbytes={limit}
 logfile_backups=2
-pidfile={run}/supervisord.pid
-childlogdir={logs}
-directory={root}
+pidfile=run/supervisord.pid
+childlogdir=logs
 {user}
 [unix_http_server]
 file={socket}
@@ -46,7 +50,7 @@ startretries=5
 stopsignal={stop_signal}
 stopwaitsecs={stop_seconds}
 priority={priority}
-stdout_logfile={log}
+stdout_logfile=logs/{name}.log
 stdout_logfile_maxbytes={limit}
 stdout_logfile_backups=2
 redirect_stderr=true
@@ -56,26 +60,22 @@ redirect_stderr=true
 def write_config(state: StateFolder, parts: Sequence[Part]) -> None:
     sections = [
         SERVER.format(
-            logs=_escape(state.logs),
-            run=_escape(state.run),
-            root=_escape(state.root),
             socket=_escape(state.supervisor_socket),
             limit=LOG_LIMIT,
             user="user=root\n" if os.geteuid() == 0 else "",  # said outright, or it warns about it
         )
     ]
-    sections += [_program(state, part) for part in parts]
+    sections += [_program(part) for part in parts]
     write_private(state.supervisor_config, "".join(sections))
 
 
-def _program(state: StateFolder, part: Part) -> str:
+def _program(part: Part) -> str:
     return PROGRAM.format(
         name=part.name,
-        python=_escape(sys.executable),
+        python=_escape(shlex.quote(sys.executable)),
         stop_signal=part.stop_signal,
         stop_seconds=part.stop_seconds,
         priority=(part.level + 1) * 100,
-        log=_escape(state.log(part.name)),
         limit=LOG_LIMIT,
     )
 

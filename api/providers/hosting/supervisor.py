@@ -7,7 +7,6 @@ import hashlib
 import http.client
 import os
 import socket
-import tempfile
 import xmlrpc.client
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from typing import Any, cast
 from api.core.errors import NotFound, Rejected, Unavailable
 
 LONGEST_SOCKET_PATH = 90  # the kernel takes 107 bytes; supervisord binds a longer temporary name first
+# The folder made in it is private. Not TMPDIR: that differs between processes.
+SHORT_PLACE = Path("/tmp")  # noqa: S108
 GONE_FAULTS = {10: "unknown part"}
 NOT_RUNNING_FAULT = 70
 ALREADY_STARTED_FAULT = 60
@@ -29,7 +30,7 @@ def socket_path(state_dir: Path) -> Path:
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
         return path
     digest = hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:8]
-    return Path(tempfile.gettempdir()) / f"firstuser-{os.getuid()}-{digest}" / "supervisor.sock"
+    return SHORT_PLACE / f"firstuser-{os.getuid()}-{digest}" / "supervisor.sock"
 
 
 @dataclass(frozen=True, slots=True)

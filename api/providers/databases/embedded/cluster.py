@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 
@@ -170,7 +171,7 @@ def connection_url(role: str, port: int, database: str, pgpass: Path) -> str:
     user = role if role.startswith("firstuser_") or role == roles.PREFECT else f"firstuser_{role}"
     if user not in roles.ALL:
         raise Unavailable(f"There is no database role {role!r}.", provider=PROVIDER, operation="connect")
-    return f"postgresql://{user}@127.0.0.1:{port}/{database}?passfile={pgpass}"
+    return f"postgresql://{user}@127.0.0.1:{port}/{database}?passfile={quote(str(pgpass))}"
 
 
 def tail(file: Path, characters: int = 1500) -> str:
