@@ -97,6 +97,7 @@ def drilling() -> Drilling:
         copy_ttl=timedelta(seconds=configured.drills.drill_copy_ttl_seconds),
         wait_timeout_s=configured.drills.staging_timeout_seconds,
         code_migration_head=migrate.head(),
+        durable=configured.drills.drill_fsync,
     )
 
 

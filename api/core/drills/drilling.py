@@ -24,7 +24,8 @@ Transaction = Callable[[], AbstractContextManager[Session]]
 class Drilling:
     """What a drill needs: where its row lives, the providers, and how the product is used on the copy.
 
-    `source` opens a read-only session on production; `mint_key` makes a partner key inside the copy.
+    `source` opens a read-only session on production; `mint_key` makes a partner key inside the copy;
+    `durable` is False when copies run with fsync off, which makes their RTO one that does not count.
     """
 
     transaction: Transaction
@@ -39,6 +40,7 @@ class Drilling:
     copy_ttl: timedelta
     wait_timeout_s: float
     code_migration_head: str
+    durable: bool = True
 
 
 def database_name(drill_id: str) -> str:

@@ -24,6 +24,7 @@ from api.db.engine import make_engine
 
 LOOK_BACK = timedelta(days=1)
 BEACONS_TO_LOOK_AT = 2_000
+VERIFICATION_ONLY = "Verification only: the copy ran with fsync off, so its RTO does not count."
 
 
 class DrillRun:
@@ -196,6 +197,8 @@ class DrillRun:
                 drill.rpo_seconds,
                 drill.rpo_target,
             )
+            if not self._use.durable:
+                verdict = replace(verdict, next_step=f"{VERIFICATION_ONLY} {verdict.next_step}")
             if error is not None:
                 failed = isinstance(error, ProviderError)
                 issues = [f"{drill.phase}: {error.message}"] if not failed else [error.message]
