@@ -59,11 +59,16 @@ class OsAccount:
         return granted & wanted == wanted
 
 
+def ourselves() -> OsAccount:
+    """For programs that only read: nothing is switched."""
+    uid = os.geteuid()
+    return OsAccount(str(uid), uid, os.getegid(), switch=False)
+
+
 def choose_account(setting: str = "") -> OsAccount:
     """Ourselves, unless we are root: then `setting`, else `postgres`, else `nobody`."""
     if os.geteuid() != 0:
-        entry = pwd.getpwuid(os.geteuid())
-        return OsAccount(entry.pw_name, entry.pw_uid, entry.pw_gid, switch=False)
+        return ourselves()
     for name in (setting,) if setting else _PREFERRED:
         try:
             entry = pwd.getpwnam(name)

@@ -39,6 +39,11 @@ class PostgresHome:
         return self.root / "incoming"
 
     @property
+    def scratch(self) -> Path:
+        """Segments from a remote store, for as long as they are being read."""
+        return self.root / "scratch"
+
+    @property
     def archiver(self) -> Path:
         """Where the S3 archiver and the server's archive_command leave each other notes."""
         return self.root / "archiver"

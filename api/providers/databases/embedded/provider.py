@@ -47,10 +47,11 @@ class EmbeddedDatabase:
         drills = settings.drills
         self.cluster = cluster
         self.store = store
+        self.settings = settings
         self._clock = clock
         self._retention = timedelta(days=drills.backup_retention_days)
         self._catalogue = Catalogue(store)
-        self._wal = WalFiles(store, cluster.binaries, cluster.home.incoming)
+        self._wal = WalFiles(store, cluster.binaries, cluster.home.scratch)
         self._reach = Reach(self._catalogue, self._wal)
         self._copies = Copies(cluster, store, fsync=drills.drill_fsync)
         self._backups = BaseBackups(cluster, self._catalogue, timedelta(hours=drills.backup_full_every_hours))

@@ -61,13 +61,21 @@ class Reach:
                 all_segments[index], lambda commit: _is_after(commit, target)
             )
             if stop is not None:
-                last = last or self._wal.last_commit(_until(run, all_segments[index]), run.first)
-                return tuple(all_segments[: index + 1]), _consistent(last, window), stop
+                needed = tuple(all_segments[: index + 1])
+                return needed, _consistent(last or self._last_before(run, needed, stop), window), stop
         raise Refused(
             "No commit after the target is stored.",
             fix="Choose an earlier target, or wait until the next segment is archived.",
             code="target_not_archived",
         )
+
+    def _last_before(self, run: Run, needed: Sequence[Segment], stop: Commit) -> Commit | None:
+        """The last commit in an earlier segment. It only counts when the WAL reads without an error from it to
+        `stop`: behind a damaged record a later commit would be overlooked, and the copy would lack it."""
+        earlier = Run(run.timeline, run.first, needed[-1].number - 1)
+        last = self._wal.last_commit(earlier, run.first)
+        between = [each for each in needed if last and each.end_lsn > last.lsn]
+        return last if last and self._wal.reads_cleanly(between, last.lsn, stop.lsn) else None
 
 
 def _first_candidate(
@@ -79,10 +87,6 @@ def _first_candidate(
         return max(0, number - segments[0].number)
     early = (index for index, segment in enumerate(segments) if stored[segment].modified >= target.at)
     return max(0, next(early, len(segments)) - 1)
-
-
-def _until(run: Run, segment: Segment) -> Run:
-    return Run(run.timeline, run.first, segment.number - 1)
 
 
 def _consistent(last: Commit | None, window: Window) -> Commit | None:

@@ -3,16 +3,17 @@
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from api.core.backups.wal import Run, Segment, parse_lsn, parse_segment
+from api.core.backups.wal import Run, Segment, format_lsn, parse_lsn, parse_segment
 from api.core.backups.windows import Commit
 from api.core.ports import ObjectStore, StoredObject
+from api.providers.databases.embedded.account import ourselves
 from api.providers.databases.embedded.binaries import Binaries
-from api.providers.databases.embedded.processes import environment
+from api.providers.databases.embedded.processes import attempt, environment
 
 PREFIX = "wal/"
 _END = re.compile(
@@ -55,6 +56,16 @@ class WalFiles:
                     return before, commit
                 before = commit
         return before, None
+
+    def reads_cleanly(self, segments: Sequence[Segment], start_lsn: int, end_lsn: int) -> bool:
+        """Can every record from `start_lsn` to `end_lsn`, all within `segments`, be read?"""
+        with ExitStack() as held, tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            for segment in segments:
+                (Path(folder) / segment.name).symlink_to(held.enter_context(self.local(segment)))
+            argv = [self._binaries.program("pg_waldump"), "--quiet", f"--path={folder}"]
+            argv += [f"--start={format_lsn(start_lsn)}", f"--end={format_lsn(end_lsn)}"]
+            argv.append(f"--timeline={segments[0].timeline}")
+            return attempt(argv, ourselves()).returncode == 0
 
     @contextmanager
     def local(self, segment: Segment) -> Generator[Path]:
