@@ -1,0 +1,77 @@
+"""Prefect as the stack sets it up: complete, the same after every start, respectful of what ops changed."""
+
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from deployments.local.bootstrap import ZOMBIE_AUTOMATION
+from tests.stack.conftest import StackUnderTest
+
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
+
+STARTS_WITHIN_S = 20  # 2.5 to 4.5 s seen on two idle cores
+
+
+@pytest.fixture
+def prefect(stack: StackUnderTest) -> httpx.Client:
+    user, _, password = stack.state.prefect_login.read_text().strip().partition(":")
+    base = f"{stack.ports.url('prefect')}/api"
+    return httpx.Client(base_url=base, auth=(user, password), timeout=30, trust_env=False)
+
+
+def deployments(prefect: httpx.Client) -> dict[str, dict[str, Any]]:
+    found = prefect.post("/deployments/filter", json={}).raise_for_status().json()
+    return {deployment["name"]: deployment for deployment in found}
+
+
+def test_nobody_gets_in_without_the_login(stack: StackUnderTest) -> None:
+    url = f"{stack.ports.url('prefect')}/api/deployments/filter"
+    assert httpx.post(url, json={}, trust_env=False).status_code == 401
+
+
+def test_deployments_are_scheduled_and_limited(prefect: httpx.Client) -> None:
+    found = deployments(prefect)
+    assert set(found) == {"restore-drill", "full", "incremental", "retain", "sweep"}
+    for deployment in found.values():
+        assert deployment["global_concurrency_limit"]["limit"] == 1
+        assert deployment["work_pool_name"] == "local"
+        assert [schedule["active"] for schedule in deployment["schedules"]] == [True]
+
+
+def test_a_second_start_duplicates_nothing_and_keeps_a_pause(
+    stack: StackUnderTest, prefect: httpx.Client
+) -> None:
+    retain = deployments(prefect)["retain"]
+    schedule = f"/deployments/{retain['id']}/schedules/{retain['schedules'][0]['id']}"
+    prefect.patch(schedule, json={"active": False}).raise_for_status()
+    before = automations(prefect)
+    stack.firstuser("up")
+    after = deployments(prefect)["retain"]
+    assert [found["active"] for found in after["schedules"]] == [False]
+    assert sorted(automations(prefect)) == sorted(before)
+    assert ZOMBIE_AUTOMATION in before
+    prefect.patch(schedule, json={"active": True}).raise_for_status()
+
+
+def automations(prefect: httpx.Client) -> list[str]:
+    found = prefect.post("/automations/filter", json={}).raise_for_status().json()
+    return [automation["name"] for automation in found]
+
+
+def test_a_run_starts_soon_and_ends_well(prefect: httpx.Client) -> None:
+    sweep = deployments(prefect)["sweep"]
+    asked = time.monotonic()
+    run = prefect.post(f"/deployments/{sweep['id']}/create_flow_run", json={}).raise_for_status().json()
+    started = None
+    while time.monotonic() - asked < 90:
+        state = prefect.get(f"/flow_runs/{run['id']}").raise_for_status().json()["state"]["type"]
+        if started is None and state not in {"SCHEDULED", "PENDING"}:
+            started = time.monotonic() - asked
+        if state in {"COMPLETED", "CANCELLED", "FAILED", "CRASHED"}:
+            break
+        time.sleep(0.1)
+    assert state in {"COMPLETED", "CANCELLED"}  # cancelled: the minutely one was at work
+    assert started is not None
+    assert started < STARTS_WITHIN_S
