@@ -94,6 +94,7 @@ def open_home(state_dir: Path, account: OsAccount) -> PostgresHome:
         home.store,
         home.drills,
         home.incoming,
+        home.scratch,
         home.archiver,
         home.scripts,
         home.secrets,

@@ -70,8 +70,8 @@ class Reach:
         )
 
     def _last_before(self, run: Run, needed: Sequence[Segment], stop: Commit) -> Commit | None:
-        """The last commit in an earlier segment. It only counts when the WAL reads without an error from it to
-        `stop`: behind a damaged record a later commit would be overlooked, and the copy would lack it."""
+        """The last commit in an earlier segment. It only counts when the WAL reads without an error from it
+        to `stop`: behind a damaged record a later commit would be overlooked, and the copy would lack it."""
         earlier = Run(run.timeline, run.first, needed[-1].number - 1)
         last = self._wal.last_commit(earlier, run.first)
         between = [each for each in needed if last and each.end_lsn > last.lsn]
