@@ -27,6 +27,9 @@ if [ ! -x "$venv/bin/uv" ]; then
     uv_pin=$(sed -n 's/^\(uv==[0-9.]*\).*/\1/p' requirements.lock)
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$uv_pin"
 fi
-# Byte-compiled at install: a cold import of boto3 costs 1.4 s instead of 0.2.
-"$venv/bin/uv" pip sync --quiet --require-hashes --compile-bytecode --python "$venv/bin/python" requirements.lock
-"$venv/bin/uv" pip install --quiet --no-deps --no-build-isolation --python "$venv/bin/python" --editable .
+# Byte-compiled at install: a cold import of boto3 costs 1.4 s instead of 0.2. Behind a proxy with certificates of
+# its own only the system's store knows them; on a bare machine there is no such store: hence the second try.
+uv="$venv/bin/uv"
+sync() { "$uv" pip sync --quiet --require-hashes --compile-bytecode --python "$venv/bin/python" "$@" requirements.lock; }
+sync 2>"$venv/.sync-said" || sync --system-certs || { cat "$venv/.sync-said" >&2; exit 1; }
+"$uv" pip install --quiet --no-deps --no-build-isolation --offline --python "$venv/bin/python" --editable .
