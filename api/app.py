@@ -112,7 +112,6 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     _drain_on_sigterm(services)
     yield
     await services.readiness.close()
-    services.prefect.close()
 
 
 def _drain_on_sigterm(services: Services) -> None:

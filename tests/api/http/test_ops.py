@@ -37,8 +37,6 @@ class Orchestrator:
     def run_url(self, flow_run_id: str) -> str:
         return f"http://127.0.0.1:4200/runs/flow-run/{flow_run_id}"
 
-    def close(self) -> None: ...
-
 
 class Backups:
     def __init__(self, points: list[RestorePoint]) -> None:
