@@ -1,12 +1,11 @@
 """Backups of the embedded default (runbook section 2): full daily, incremental every few minutes, kept for
 at least 14 days; stored WAL without a gap; every backup verified."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.states import Completed, Failed
-from pydantic import Field
 
 from api.core.clock import system_clock
 from api.core.errors import Rejected
@@ -17,9 +16,13 @@ Kind = Literal["auto", "full", "incremental"]
 
 @flow(name="take-backup", flow_run_name="{kind}", persist_result=False)
 def take_backup(
-    kind: Annotated[Kind, Field(description="auto: full when the last full one is a day old")] = "auto",
+    kind: Kind = "auto",
 ) -> str:
-    """Take a base backup and verify it against its manifest before it counts."""
+    """Take a base backup and verify it against its manifest before it counts.
+
+    Args:
+        kind: auto takes a full one when the last full one is a day old, else an incremental one.
+    """
     taken = back_up(kind)
     list_restore_points()
     return taken

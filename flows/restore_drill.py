@@ -48,18 +48,26 @@ def run_name() -> str:
 
 @flow(name="restore-drill", flow_run_name=run_name, persist_result=False)
 def restore_drill(
-    target: Annotated[str, Field(description="`latest`, or a moment such as 2026-11-22T14:05:00Z")] = LATEST,
-    rto_target: Annotated[float, Field(gt=0, description="Seconds from asking to verified")] = 900,
-    rpo_target: Annotated[float, Field(gt=0, description="Seconds of data that may be lost")] = 120,
-    checks: Annotated[list[CheckName], Field(description="What is verified; amcheck is slow")] = ALL_BUT_SLOW,
-    keep_minutes: Annotated[float, Field(ge=0, le=1440, description="Keep the copy for inspection")] = 0,
-    trigger: Annotated[Trigger, Field(description="Who asked")] = "ops",
+    target: str = LATEST,
+    rto_target: Annotated[float, Field(gt=0)] = 900,
+    rpo_target: Annotated[float, Field(gt=0)] = 120,
+    checks: list[CheckName] = ALL_BUT_SLOW,
+    keep_minutes: Annotated[float, Field(ge=0, le=1440)] = 0,
+    trigger: Trigger = "ops",
 ) -> Any:
     """Get the data back, prove that the product works on it, and measure how long it took.
 
     Restores the latest backup to a temporary database at `target`, points staging at it, verifies login,
     founder tools, integration setup and live users through staging, records RTO and RPO with evidence, puts
     staging back and destroys the copy. Production is only read.
+
+    Args:
+        target: `latest`, or a moment such as 2026-11-22T14:05:00Z.
+        rto_target: Seconds from asking to verified; a longer drill fails.
+        rpo_target: Seconds of data that may be lost; more fails the drill.
+        checks: What is verified. amcheck reads every table and index, and is slow.
+        keep_minutes: Keep the copy this long for inspection; 0 destroys it at once.
+        trigger: Who asked.
     """
     with wiring.drill_lock():
         undo_leftovers()
