@@ -26,7 +26,6 @@ from sqlalchemy.exc import DBAPIError
 from api.core.access import waitlist
 from api.core.clock import system_clock
 from api.core.crypto import Vault, data_keys
-from api.core.ids import new_id
 from api.db.engine import Engine, make_engine, session_scope
 from api.settings import Settings, load
 from deployments.local.seed import partner_keys_file
@@ -95,7 +94,7 @@ class Traffic:
         self.tally.users_rejected += answer.json()["rejected"]
 
     def join(self, partner: Partner) -> None:
-        user = new_id("u")
+        user = f"u-{self._rng.getrandbits(40):010x}"
         with session_scope(self._engine) as session:
             now = system_clock()
             waitlist.join(session, self._vault, partner.integration_id, user, now, f"{user}@example.com")

@@ -21,6 +21,7 @@ from api.http.services import Services
 router = APIRouter(prefix="/app", include_in_schema=False)
 Slug = Annotated[str | None, Query(alias="space", max_length=100)]
 _DAYS = 30
+_LIVE_SHOWN = 50
 
 
 @router.get("")
@@ -80,7 +81,7 @@ def _live_page(request: Request, at: Services, who: FounderView, slug: str | Non
         spaces, space = _spaces(session, who, slug)
         if space is None:
             return render(request, "no_space.html", {"who": who}, title="Welcome")
-        page = _live(session, at, space, limit=100)
+        page = _live(session, at, space, limit=_LIVE_SHOWN)
     names = {one.id: one.name for one in space.integrations}
     shown = {"who": who, "spaces": spaces, "space": space, "page": page, "names": names}
     return render(request, template, shown, title="Live")
