@@ -1,6 +1,7 @@
 """Waiting for a part to serve, by its probe; a part that gives up is reported with the end of its log."""
 
 import time
+from threading import Event
 
 from api.core.errors import TimedOut, Unavailable
 from api.providers.hosting.supervisor import Supervisor
@@ -14,8 +15,11 @@ LOG_LINES = 15
 STARTS_ALLOWED = 3  # one that dies late enough never counts as given up on, however often it dies
 
 
-def await_ready(state: StateFolder, part: Part, probe: Probe | None, timeout_s: float) -> None:
-    """Raises `Unavailable` when the part does not stay up, `TimedOut` when it does not serve in time."""
+def await_ready(
+    state: StateFolder, part: Part, probe: Probe | None, timeout_s: float, abandoned: Event
+) -> None:
+    """Raises `Unavailable` when the part does not stay up, or when waiting for it was `abandoned`, and
+    `TimedOut` when it does not serve in time."""
     supervisor = Supervisor(state.root)
     deadline = time.monotonic() + timeout_s
     last_start = _starts(state, part) + STARTS_ALLOWED
@@ -34,7 +38,10 @@ def await_ready(state: StateFolder, part: Part, probe: Probe | None, timeout_s: 
                 operation="start",
                 fix=f"Read {state.log(part.name)}.",
             )
-        time.sleep(POLL_S)
+        if abandoned.wait(POLL_S):
+            raise Unavailable(
+                f"{part.title} was not waited for: another part failed.", provider="stack", operation="start"
+            )
 
 
 def _starts(state: StateFolder, part: Part) -> int:

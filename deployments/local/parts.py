@@ -19,8 +19,8 @@ class Part:
     stop_seconds: int = 10
 
 
-POSTGRES = Part("postgres", "PostgreSQL", 0, stop_signal="INT", stop_seconds=60)
-ARCHIVER = Part("archiver", "WAL archiver", 1, stop_seconds=30)
+ARCHIVER = Part("archiver", "WAL archiver", 0, stop_seconds=30)  # the server's last segment needs it
+POSTGRES = Part("postgres", "PostgreSQL", 1, stop_signal="INT", stop_seconds=60)
 PREFECT_SERVER = Part("prefect-server", "Prefect server", 2, stop_seconds=15)
 API_PRODUCTION = Part("api-production", "API (production)", 2)
 API_STAGING = Part("api-staging", "API (staging)", 2)
@@ -30,8 +30,8 @@ TRAFFIC = Part("traffic", "Traffic", 3)
 HEALTH = Part("health", "Health watcher", 4)
 
 ALL = (
-    POSTGRES,
     ARCHIVER,
+    POSTGRES,
     PREFECT_SERVER,
     API_PRODUCTION,
     API_STAGING,

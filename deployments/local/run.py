@@ -38,10 +38,9 @@ def _postgres(_state: StateFolder) -> None:
 
 def _archiver(_state: StateFolder) -> None:
     from api.providers.databases.embedded.archiver import main as archive
-    from api.settings import load
 
     _tie(signal.SIGTERM)
-    archive(load())
+    archive()
 
 
 def _prefect_server(state: StateFolder) -> None:

@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 
 from api.core.errors import Unavailable
 from api.providers.databases.embedded.cluster import Cluster
@@ -82,6 +83,7 @@ class _Start:
     stack: Stack
     say: Say
     probes: Probes
+    abandoned: Event = field(default_factory=Event)
 
     def everything(self) -> None:
         wanted = parts.wanted(self.stack.settings)
@@ -98,6 +100,9 @@ class _Start:
                     pool.submit(self._service, wanted),
                 ]
                 for branch in as_completed(branches):
+                    if branch.exception() is not None:  # nobody has to wait for the other one
+                        self.abandoned.set()
+                        bootstrap.kill()
                     branch.result()
         finally:
             if bootstrap.poll() is None:
@@ -175,7 +180,8 @@ class _Start:
     def _part(self, part: Part, timeout_s: float = READY_TIMEOUT_S) -> None:
         with self._step(part.title):
             self.stack.supervisor.start(part.name)
-            await_ready(self.stack.state, part, self.probes.ready.get(part.name), timeout_s)
+            probe = self.probes.ready.get(part.name)
+            await_ready(self.stack.state, part, probe, timeout_s, self.abandoned)
 
     @contextmanager
     def _step(self, title: str) -> Generator[None]:
