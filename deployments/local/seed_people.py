@@ -4,16 +4,18 @@ Entries, grants and presence are loaded one after the other, each from its own r
 no more than one person is in memory, however large the data set is.
 """
 
+import base64
 import random
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Literal
 
 Status = Literal["waiting", "accepted", "rejected"]
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_CROCKFORD = bytes.maketrans(b"0123456789ABCDEFGHIJKLMNOPQRSTUV", b"0123456789abcdefghjkmnpqrstvwxyz")
 _HISTORY = timedelta(days=180)
 _DAY = timedelta(days=1)
 
@@ -58,10 +60,10 @@ class Person:
 def people(places: Sequence[Place], count: int, now: datetime) -> Iterator[Person]:
     """`count` people in order of joining, over the last half year, ever more of them each week."""
     rng = random.Random(20_260_101)  # noqa: S311  made-up people, no secrets
-    weights = [place.weight for place in places]
+    weights = list(accumulate(place.weight for place in places))
     recent: dict[str, deque[str]] = {place.integration_id: deque(maxlen=50) for place in places}
     for number in range(count):
-        place = rng.choices(places, weights)[0]
+        place = rng.choices(places, cum_weights=weights)[0]
         known = recent[place.integration_id]
         joined = now - _HISTORY * (1 - ((number + 1) / (count + 1)) ** 0.5)
         person = _person(rng, place, number, joined, known, now)
@@ -116,5 +118,5 @@ def _email(rng: random.Random, number: int) -> str:
 
 def seeded_id(rng: random.Random, prefix: str) -> str:
     """Like `api.core.ids.new_id`, but the same again for the same generator."""
-    bits = rng.getrandbits(100)
-    return prefix + "_" + "".join(_ALPHABET[(bits >> shift) & 31] for shift in range(0, 100, 5))
+    letters = base64.b32hexencode(rng.randbytes(13)).translate(_CROCKFORD)
+    return f"{prefix}_{letters[:20].decode()}"
