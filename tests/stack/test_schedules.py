@@ -1,0 +1,40 @@
+"""Schedules really run: what nobody asks for happens anyway."""
+
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.stack.conftest import StackUnderTest
+
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(300)]
+
+WITHIN_S = 150
+
+
+def flow_runs(stack: StackUnderTest, **state: Any) -> list[dict[str, Any]]:
+    user, _, password = stack.state.prefect_login.read_text().strip().partition(":")
+    answer = httpx.post(
+        f"{stack.ports.url('prefect')}/api/flow_runs/filter",
+        json={"flow_runs": {"state": state}, "limit": 200},
+        auth=(user, password),
+        trust_env=False,
+    )
+    answer.raise_for_status()
+    return answer.json()
+
+
+def test_the_sweep_runs_every_minute_by_itself(stack: StackUnderTest) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    done: list[dict[str, Any]] = []
+    while not done and time.monotonic() < deadline:
+        completed = flow_runs(stack, type={"any_": ["COMPLETED"]})
+        done = [run for run in completed if run["auto_scheduled"] and run["name"] == "sweep"]
+        time.sleep(1)
+    assert done
+
+
+def test_every_schedule_has_planned_its_next_runs(stack: StackUnderTest) -> None:
+    planned = {run["deployment_id"] for run in flow_runs(stack, type={"any_": ["SCHEDULED"]})}
+    assert len(planned) >= 5  # drill, full, incremental, retain, sweep
