@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
@@ -12,6 +13,7 @@ from api.core.drills import service as drills
 from api.core.drills.records import DrillSummary
 from api.core.errors import NotFound, Refused
 from api.core.ports import RestorePoint
+from api.db.engine import Session
 from api.http.deps import At, SignedIn
 from api.http.problems import documented
 from api.http.services import Services
@@ -121,12 +123,14 @@ def start(at: Services, asked: DrillIn, idempotency_key: str | None) -> str:
     return at.prefect.start(DEPLOYMENT, parameters, idempotency_key or secrets.token_urlsafe(16))
 
 
-def find(session: Any, drill_id: str) -> DrillSummary:
+def find(session: Session, drill_id: str) -> DrillSummary:
     """Raises `NotFound`."""
-    found = None if drill_id.startswith("drl_") else drills.by_flow_run(session, drill_id)
-    if found is None and not drill_id.startswith("drl_"):
+    if drill_id.startswith("drl_"):
+        return drills.get(session, drill_id)
+    found = drills.by_flow_run(session, drill_id)
+    if found is None:
         raise NotFound("That flow run has not begun a drill yet.", fix="Ask again in a few seconds.")
-    return found or drills.get(session, drill_id)
+    return found
 
 
 def drill_json(drill: DrillSummary, at: Services) -> dict[str, Any]:
@@ -141,6 +145,7 @@ def drill_json(drill: DrillSummary, at: Services) -> dict[str, Any]:
     }
 
 
-def latest_restorable(points: Sequence[RestorePoint]) -> Any:
+def latest_restorable(points: Sequence[RestorePoint]) -> datetime | None:
+    """The newest moment that any of them reaches."""
     moments = [point.latest for point in points if point.latest is not None]
     return max(moments, default=None)
