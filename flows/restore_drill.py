@@ -4,10 +4,11 @@ Weekly, and whenever ops, a founder or the command line asks. The logic is `api.
 file is its table of contents.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
@@ -15,7 +16,7 @@ from pydantic import Field
 from api.core.clock import system_clock
 from api.core.drills import service, undo
 from api.core.drills.drilling import DEFAULT_CHECKS
-from api.core.drills.records import DrillStatus
+from api.core.drills.records import CheckResult, DrillStatus
 from api.core.drills.targets import LATEST
 from api.core.errors import FirstUserError, ProviderError
 from flows import wiring
@@ -117,29 +118,32 @@ def begin(target: str, rto_target: float, rpo_target: float, checks: list[CheckN
 @task(name="locate the backup")
 def locate(drill_id: str) -> str:
     plan = wiring.drill_run(drill_id, progress).locate()
-    return f"{plan.point.id} ({plan.point.kind}), {plan.wal_segments} WAL segments"
+    return say(
+        f"{drill_id} restores to {plan.target.at.isoformat()} from {plan.point.kind} backup {plan.point.id}: "
+        f"{plan.bytes_to_fetch / 1_048_576:.0f} MB and {plan.wal_segments} WAL segments"
+    )
 
 
 @task(name="1 restore to a temporary database")
 def restore(drill_id: str, keep_minutes: float) -> str:
-    return wiring.drill_run(drill_id, progress).restore(timedelta(minutes=keep_minutes)).name
+    handle = wiring.drill_run(drill_id, progress).restore(timedelta(minutes=keep_minutes))
+    return say(f"temporary database {handle.name} is starting")
 
 
 @task(name="1 replay WAL to the target")
 def replay(drill_id: str) -> None:
     wiring.drill_run(drill_id, progress).replay()
+    say("the copy stands at the target, read-only")
 
 
 @task(name="3 verify the database")
 def verify_database(drill_id: str, checks: list[CheckName]) -> list[str]:
-    results = wiring.drill_run(drill_id, progress).check_database(checks)
-    return [f"{result.name}: {result.status.value}" for result in results]
+    return tell(wiring.drill_run(drill_id, progress).check_database(checks))
 
 
 @task(name="3 verify tables and indexes")
 def verify_structure(drill_id: str) -> list[str]:
-    results = wiring.drill_run(drill_id, progress).check_structure()
-    return [f"{result.name}: {result.status.value}" for result in results]
+    return tell(wiring.drill_run(drill_id, progress).check_structure())
 
 
 @task(name="1 open for writing")
@@ -150,12 +154,12 @@ def promote(drill_id: str) -> None:
 @task(name="2 point staging at it")
 def point_staging(drill_id: str) -> None:
     wiring.drill_run(drill_id, progress).point_staging()
+    say("staging serves from the copy")
 
 
 @task(name="3 verify the product through staging")
 def verify_product(drill_id: str, checks: list[CheckName]) -> list[str]:
-    results = wiring.drill_run(drill_id, progress).verify_product(checks)
-    return [f"{result.name}: {result.status.value}" for result in results]
+    return tell(wiring.drill_run(drill_id, progress).verify_product(checks))
 
 
 @task(name="4 tear down, record RTO and evidence")
@@ -169,5 +173,23 @@ def tear_down_and_record(drill_id: str, problem: FirstUserError | None) -> str:
         drill = service.get(session, drill_id)
     report_drill(drill)
     if verdict.status is DrillStatus.PASSED:
-        return f"passed: RTO {drill.rto_seconds:.1f} s, RPO {drill.rpo_seconds:.1f} s ({drill_id})"
-    return f"{verdict.status.value}: {'; '.join(verdict.issues)} ({drill_id})"
+        return say(f"passed: RTO {drill.rto_seconds:.1f} s, RPO {drill.rpo_seconds:.1f} s ({drill_id})")
+    return say(f"{verdict.status.value}: {'; '.join(verdict.issues)} ({drill_id}). {verdict.next_step}")
+
+
+def say(sentence: str) -> str:
+    """Into the run's log, where ops read along."""
+    get_run_logger().info(sentence)
+    return sentence
+
+
+def tell(results: Sequence[CheckResult]) -> list[str]:
+    """Every check in the run's log, the red ones as warnings with their fix."""
+    logger = get_run_logger()
+    for result in results:
+        line = f"{result.status.value}: {result.name}: {result.observed}"
+        if result.ok:
+            logger.info(line)
+        else:
+            logger.warning(f"{line}; expected {result.expected}. {result.fix}")
+    return [f"{result.name}: {result.status.value}" for result in results]
