@@ -1,20 +1,25 @@
-"""Writes a beacon every few seconds and a fingerprint every minute into production's database.
+"""Writes a beacon every few seconds and a fingerprint every minute into production's database, and sees that
+what was written leaves for the archive within about a minute.
 
 Part of the running service, not of a drill: a drill only reads what this wrote. A database that is down or
 damaged does not end the loop; it is tried again at the next beat.
 """
 
 import signal
+from collections.abc import Callable
 from datetime import datetime
 from threading import Event
 from time import monotonic
 
+import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 from structlog import get_logger
 
 from api.core.clock import system_clock
 from api.core.drills.beacons import write_beacon, write_fingerprint
 from api.db.engine import Engine, make_engine, session_scope
+from api.providers.databases.embedded.cluster import Cluster
+from api.providers.databases.embedded.pace import ArchivePace
 from api.settings import Settings, load
 
 FINGERPRINT_DUTY = 0.05
@@ -26,8 +31,10 @@ log = get_logger("beacon")
 class BeaconLoop:
     """`beat` writes what is due; failures are logged and leave the loop alive."""
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
+    def __init__(self, engine: Engine, settings: Settings, keep_pace: Callable[[], bool]) -> None:
+        """`keep_pace` sends the newest WAL to the archive when the archive has fallen behind."""
         self._engine = engine
+        self._keep_pace = keep_pace
         self._slug = settings.platform.homepage_space_slug
         self._fingerprint_every = settings.drills.fingerprint_interval_seconds
         self._fingerprint_due = 0.0
@@ -39,6 +46,14 @@ class BeaconLoop:
             self._attempt("fingerprint", now)
             pause = max(self._fingerprint_every, (monotonic() - started) / FINGERPRINT_DUTY)
             self._fingerprint_due = monotonic() + pause
+        self._archive()
+
+    def _archive(self) -> None:
+        try:
+            if self._keep_pace():
+                log.info("segment sent to the archive before its time")
+        except psycopg.Error as error:
+            log.warning("archive not looked at", error=type(error).__name__)
 
     def _attempt(self, what: str, now: datetime) -> None:
         try:
@@ -60,7 +75,7 @@ def main() -> None:
     engine = make_engine(
         settings.platform.database_url.get_secret_value(), pool_size=1, application_name="beacon"
     )
-    loop = BeaconLoop(engine, settings)
+    loop = BeaconLoop(engine, settings, ArchivePace(Cluster.from_settings(settings)).keep)
     log.info("beating", every_seconds=settings.drills.beacon_interval_seconds)
     while not stop.is_set():
         loop.beat(system_clock())

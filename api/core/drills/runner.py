@@ -187,6 +187,8 @@ class DrillRun:
 
     def conclude(self, error: FirstUserError | None = None) -> Verdict:
         """Tear down what is left, then write the verdict and its evidence."""
+        with self._use.transaction() as session:
+            stopped_in = service.row(session, self.id).phase
         self.tear_down()
         with self._use.transaction() as session:
             drill = service.row(session, self.id)
@@ -201,7 +203,7 @@ class DrillRun:
                 verdict = replace(verdict, next_step=f"{VERIFICATION_ONLY} {verdict.next_step}")
             if error is not None:
                 failed = isinstance(error, ProviderError)
-                issues = [f"{drill.phase}: {error.message}"] if not failed else [error.message]
+                issues = [f"{stopped_in}: {error.message}"] if not failed else [error.message]
                 verdict = Verdict(
                     DrillStatus.FAILED if failed else DrillStatus.ERROR, issues, error.fix or "See the log."
                 )

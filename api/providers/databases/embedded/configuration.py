@@ -7,6 +7,7 @@ from pathlib import Path
 from api.providers.databases.embedded.account import OsAccount
 
 FILE_NAME = "firstuser.conf"
+ARCHIVE_TIMEOUT_SECONDS = 60
 
 BASE: Mapping[str, str] = {
     "listen_addresses": "127.0.0.1",
@@ -20,7 +21,7 @@ BASE: Mapping[str, str] = {
     "wal_summary_keep_time": "10d",
     "track_commit_timestamp": "on",
     "archive_mode": "on",
-    "archive_timeout": "60",
+    "archive_timeout": str(ARCHIVE_TIMEOUT_SECONDS),
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %q%u@%d ",

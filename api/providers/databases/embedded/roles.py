@@ -61,11 +61,12 @@ def ensure_databases(connection: psycopg.Connection) -> None:
 
 def ensure_privileges(connection: psycopg.Connection, database: str) -> None:
     """Close `database` to strangers and give the API its DML, on today's tables and on tomorrow's."""
-    owner, app, reader = (sql.Identifier(role) for role in (OWNER, APP, READER))
+    owner, app, reader, backup = (sql.Identifier(role) for role in (OWNER, APP, READER, BACKUP))
     name = sql.Identifier(database)
     for statement in (
         sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name),
-        sql.SQL("GRANT CONNECT ON DATABASE {} TO {}, {}").format(name, app, reader),
+        sql.SQL("GRANT CONNECT ON DATABASE {} TO {}, {}, {}").format(name, app, reader, backup),
+        sql.SQL("GRANT EXECUTE ON FUNCTION pg_switch_wal() TO {}").format(backup),
         sql.SQL("ALTER SCHEMA public OWNER TO {}").format(owner),
         sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(app),
         sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}").format(app),
