@@ -7,16 +7,16 @@ from api.core.drills.records import RTO_PHASES, CheckResult, CheckStatus, DrillS
 from api.core.drills.verdict import limiting_phase
 
 MARKS = {
-    CheckStatus.PASS: "✅ pass",
-    CheckStatus.FAIL: "❌ fail",
-    CheckStatus.SKIP: "➖ skip",
-    CheckStatus.ERROR: "❌ error",
+    CheckStatus.PASS: "✓ pass",
+    CheckStatus.FAIL: "✗ fail",
+    CheckStatus.SKIP: "– skip",
+    CheckStatus.ERROR: "✗ error",
 }
 HEADLINES = {
-    DrillStatus.PASSED: "✅ Restore drill passed",
-    DrillStatus.FAILED: "❌ Restore drill failed",
-    DrillStatus.ERROR: "⚠️ Restore drill could not be carried out",
-    DrillStatus.RUNNING: "⏳ Restore drill running",
+    DrillStatus.PASSED: "✓ Restore drill passed",
+    DrillStatus.FAILED: "✗ Restore drill failed",
+    DrillStatus.ERROR: "✗ Restore drill could not be carried out",
+    DrillStatus.RUNNING: "Restore drill running",
 }
 RUNBOOK = "deployments/runbooks/restore-drill.md"
 
@@ -32,19 +32,20 @@ def markdown(drill: DrillSummary) -> str:
         "## Times",
         _table(("measure", "value", "target"), _times(drill)),
         "## Checks",
-        _table(("check", "result", "expected", "observed", "seconds"), check_rows(drill.checks)),
+        _table(("check", "result", "observed", "expected", "seconds"), check_rows(drill.checks)),
         f"Evidence: `{drill.evidence_id or 'none yet'}`",
     ]
     return "\n\n".join(_join_bullets(parts))
 
 
 def check_rows(checks: Sequence[CheckResult]) -> list[tuple[str, ...]]:
+    """Name, result, what was observed (with the fix where it is red), what was expected, seconds."""
     return [
         (
             c.name,
             MARKS[c.status],
-            c.expected,
             c.observed + (f" — {c.fix}" if c.fix else ""),
+            c.expected,
             f"{c.seconds:.2f}",
         )
         for c in checks

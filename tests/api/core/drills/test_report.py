@@ -32,10 +32,10 @@ def test_a_failed_drill_says_what_failed_and_what_to_do() -> None:
         keep_until=None,
     )
     text = markdown(drill)
-    assert "❌ Restore drill failed" in text
+    assert "✗ Restore drill failed" in text
     assert "- RTO 12.5 s is over its target" in text
     assert "Take backups more often." in text
-    assert "| login | ❌ fail | a \\| b | line break — restart it | 0.00 |" in text
+    assert "| login | ✗ fail | line break — restart it | a \\| b | 0.00 |" in text
     assert "| · replay | 10.50 s |  |" in text
     assert "not measured" in text
     assert "evd_1" in text
