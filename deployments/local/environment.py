@@ -59,6 +59,13 @@ def setting_names() -> frozenset[str]:
     return frozenset(names)
 
 
+def given_settings() -> dict[str, str]:
+    """What the caller asks for: the file that `FIRSTUSER_ENV_FILE` names, then the environment over it."""
+    named = os.environ.get("FIRSTUSER_ENV_FILE")
+    found = dotenv_values(named) if named else {}
+    return {name: value for name, value in found.items() if value} | dict(os.environ)
+
+
 def read_env_file(state: StateFolder, environment: str) -> dict[str, str]:
     """{} when there is no such file yet."""
     found = dotenv_values(state.env_file(environment), interpolate=False)

@@ -31,8 +31,12 @@ class Stack:
 
 def state_folder() -> StateFolder:
     """The folder that `FIRSTUSER_STATE_DIR` names; `var/` below the current one by default."""
+    return StateFolder(StackSettings.read(named_env_file()).state_dir)
+
+
+def named_env_file() -> Path | None:
     named = os.environ.get("FIRSTUSER_ENV_FILE")
-    return StateFolder(StackSettings.read(Path(named) if named else None).state_dir)
+    return Path(named) if named else None
 
 
 def open_stack(state: StateFolder | None = None) -> Stack:

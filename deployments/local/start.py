@@ -10,7 +10,6 @@ Order, with what may run at the same time side by side:
 Each step is awaited by the part's own probe. What is there already is left as it is.
 """
 
-import os
 import subprocess
 import sys
 import time
@@ -25,7 +24,7 @@ from api.providers.databases.embedded.cluster import Cluster
 from api.providers.hosting.pointer import forget_pointers
 from api.settings import StackSettings
 from deployments.local import data, parts, records
-from deployments.local.environment import process_environment, write_env_files
+from deployments.local.environment import given_settings, process_environment, write_env_files
 from deployments.local.gates import await_ready, log_end
 from deployments.local.layout import REPOSITORY, StateFolder
 from deployments.local.lock import alone
@@ -33,7 +32,7 @@ from deployments.local.parts import Part
 from deployments.local.ports import Ports, choose, read_ports, write_ports
 from deployments.local.prefect import write_profile
 from deployments.local.probes import Probes, probes
-from deployments.local.stack import Stack, enter, state_folder
+from deployments.local.stack import Stack, enter, named_env_file, state_folder
 from deployments.local.stop import end_survivors, stop
 from deployments.local.supervision import launch, write_config
 
@@ -62,12 +61,12 @@ def up(say: Say) -> Stack:
 
 def _prepare(state: StateFolder) -> Stack:
     """Ports, files, secrets. While the stack runs, its ports stay as they are."""
+    given, asked = given_settings(), StackSettings.read(named_env_file())
     kept = read_ports(state)
     if kept is not None and (running := enter(state, kept)).running:
         return running
     end_survivors(state)
-    given = dict(os.environ)
-    ports = choose(StackSettings.read(None), kept)
+    ports = choose(asked, kept)
     _write(state, ports, given)
     return enter(state, ports)
 
@@ -99,11 +98,13 @@ class _Start:
                     pool.submit(self._orchestration, bootstrap),
                     pool.submit(self._service, wanted),
                 ]
-                for branch in as_completed(branches):
-                    if branch.exception() is not None:  # nobody has to wait for the other one
-                        self.abandoned.set()
-                        bootstrap.kill()
-                    branch.result()
+                try:
+                    for branch in as_completed(branches):
+                        branch.result()
+                except BaseException:  # an interrupt too: nobody has to wait for the rest
+                    self.abandoned.set()
+                    bootstrap.kill()
+                    raise
         finally:
             if bootstrap.poll() is None:
                 bootstrap.kill()
