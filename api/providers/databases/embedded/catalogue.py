@@ -7,7 +7,7 @@ from pathlib import Path
 
 from api.core.backups.catalogue import BackupRecord, from_json, to_json
 from api.core.errors import NotFound, Rejected
-from api.core.ports import ObjectStore
+from api.core.ports import ObjectStore, StoredObject
 from api.providers.databases.embedded.processes import PROVIDER
 
 _PREFIX = "backups/"
@@ -18,11 +18,13 @@ _MANIFEST = "backup_manifest"
 class Catalogue:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._known: dict[StoredObject, BackupRecord] = {}  # a changed object has another size or time
 
     def records(self) -> list[BackupRecord]:
         """Oldest first."""
-        keys = [stored.key for stored in self._store.list(_PREFIX) if stored.key.endswith(f"/{_RECORD}")]
-        return sorted((self._read(key) for key in keys), key=lambda record: record.stopped_at)
+        listed = [stored for stored in self._store.list(_PREFIX) if stored.key.endswith(f"/{_RECORD}")]
+        self._known = {stored: self._known.get(stored) or self._read(stored.key) for stored in listed}
+        return sorted(self._known.values(), key=lambda record: record.stopped_at)
 
     def get(self, backup_id: str) -> BackupRecord:
         """Raises `NotFound`."""

@@ -159,10 +159,10 @@ settings = load()
 settings = replace(settings, stack=settings.stack.model_copy(
     update={"state_dir": Path(state), "postgres_port": int(port)}))
 database = EmbeddedDatabase.from_settings(settings)
-def suicide(*_):
+def suicide(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 if die == "before-start":
-    copies.Copies._start = suicide
+    copies.start_copy = suicide
 plan = database.locate(RestoreTarget(datetime.fromisoformat(target)))
 database.restore(plan, name, datetime.now(UTC) + timedelta(hours=1), lambda _: None)
 suicide()
