@@ -55,7 +55,7 @@ class Reach:
         if run is None:
             raise Refused("The backup has no WAL.", fix="Take a full backup.", code="target_in_wal_gap")
         all_segments = list(run.segments(window.record.first_segment.number))
-        position = _first_candidate(all_segments, window, target, stored)
+        position = self._start(all_segments, _guess(all_segments, window, target, stored), target)
         for index in range(position, len(all_segments)):
             last, stop = self._wal.commits_around(
                 all_segments[index], lambda commit: _is_after(commit, target)
@@ -69,6 +69,14 @@ class Reach:
             code="target_not_archived",
         )
 
+    def _start(self, segments: Sequence[Segment], guess: int, target: RestoreTarget) -> int:
+        """Back from the guess to the first segment that may hold a commit after the target."""
+        for position in range(guess, 0, -1):
+            last = self._wal.last_in(segments[position - 1])
+            if last is not None and not _is_after(last, target):
+                return position
+        return 0
+
     def _last_before(self, run: Run, needed: Sequence[Segment], stop: Commit) -> Commit | None:
         """The last commit in an earlier segment. It only counts when the WAL reads without an error from it
         to `stop`: behind a damaged record a later commit would be overlooked, and the copy would lack it."""
@@ -78,10 +86,10 @@ class Reach:
         return last if last and self._wal.reads_cleanly(between, last.lsn, stop.lsn) else None
 
 
-def _first_candidate(
+def _guess(
     segments: Sequence[Segment], window: Window, target: RestoreTarget, stored: dict[Segment, StoredObject]
 ) -> int:
-    """Where to start looking: no segment stored before the target can hold a commit after it."""
+    """Where to look first. Only a guess: a store's clock may be off, and S3 keeps whole seconds."""
     if target.lsn is not None:
         number = segment_of(window.record.timeline, parse_lsn(target.lsn)).number
         return max(0, number - segments[0].number)

@@ -38,12 +38,16 @@ class WalFiles:
     def last_commit(self, run: Run, since: int) -> Commit | None:
         """The newest commit of the run, looking back to segment number `since`."""
         for segment in reversed(list(run.segments(since))):
-            if segment not in self._last:
-                self._last[segment] = self._read_last(segment)
-            commit = self._last[segment]
+            commit = self.last_in(segment)
             if commit is not None:
                 return commit
         return None
+
+    def last_in(self, segment: Segment) -> Commit | None:
+        """The newest commit in one segment."""
+        if segment not in self._last:
+            self._last[segment] = self._read_last(segment)
+        return self._last[segment]
 
     def commits_around(
         self, segment: Segment, is_after: Callable[[Commit], bool]

@@ -49,6 +49,17 @@ def test_a_time_before_the_incremental_is_restored_from_the_full_one(
     assert ids_in(database.dsn(handle, "reader")) == list(range(history.middle_rows))
 
 
+@pytest.mark.parametrize("stored_at", [0, 4_000_000_000])
+def test_the_times_in_the_store_decide_nothing(
+    damaged: EmbeddedDatabase, history: History, name: str, stored_at: int
+) -> None:
+    """They are hints: clocks differ, S3 rounds, and copying a store makes everything new."""
+    for path in (store_of(damaged) / "wal").iterdir():
+        os.utime(path, (stored_at, stored_at))
+    handle = restore_to(damaged, RestoreTarget(history.middle), name)
+    assert ids_in(damaged.dsn(handle, "reader")) == list(range(history.middle_rows))
+
+
 def test_an_lsn_names_the_same_moment(database: EmbeddedDatabase, history: History, name: str) -> None:
     handle = restore_to(database, RestoreTarget(history.target, history.target_lsn), name)
     assert ids_in(database.dsn(handle, "reader")) == list(range(history.rows))
