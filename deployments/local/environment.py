@@ -63,7 +63,7 @@ def given_settings() -> dict[str, str]:
     """What the caller asks for: the file that `FIRSTUSER_ENV_FILE` names, then the environment over it."""
     named = os.environ.get("FIRSTUSER_ENV_FILE")
     found = dotenv_values(named) if named else {}
-    return {name: value for name, value in found.items() if value} | dict(os.environ)
+    return {name: value for name, value in found.items() if value is not None} | dict(os.environ)
 
 
 def read_env_file(state: StateFolder, environment: str) -> dict[str, str]:
@@ -73,17 +73,24 @@ def read_env_file(state: StateFolder, environment: str) -> dict[str, str]:
 
 
 def write_env_files(state: StateFolder, ports: Ports, given: Mapping[str, str]) -> None:
-    """Write both files. Secrets that are there already stay as they are, unless `given` replaces them."""
-    given = {name: value for name, value in given.items() if name in setting_names() and value}
-    before = {name: read_env_file(state, name) for name in ENVIRONMENTS}
+    """Write both files. What was given to an earlier start holds until `given` replaces it; an empty value
+    takes it back."""
+    given = {name: value for name, value in given.items() if name in setting_names()}
+    before = {name: _kept(read_env_file(state, name), given) for name in ENVIRONMENTS}
+    given = {name: value for name, value in given.items() if value}
     shared = {name: before["production"].get(name) or _new_secret(name) for name in SHARED_SECRETS}
     login = _prefect_login(state)
     for environment in ENVIRONMENTS:
         own = {name: before[environment].get(name) or _new_secret(name) for name in OWN_SECRETS}
         allowed = given if environment == "production" else _without(given, PRODUCTION_ONLY)
-        values = DEFAULTS | shared | own | allowed | _addresses(state, ports, environment)
+        values = DEFAULTS | before[environment] | shared | own | allowed
+        values |= _addresses(state, ports, environment)
         values["FIRSTUSER_PREFECT_AUTH"] = login
         write_private(state.env_file(environment), _format(values))
+
+
+def _kept(before: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    return {name: v for name, v in before.items() if name in setting_names() and given.get(name, v)}
 
 
 def _addresses(state: StateFolder, ports: Ports, environment: str) -> dict[str, str]:

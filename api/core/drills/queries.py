@@ -54,6 +54,13 @@ def beacons_between(session: Session, since: datetime, until: datetime, limit: i
     ).all()
 
 
+def beacon_times(session: Session, after: datetime, until: datetime) -> Sequence[datetime]:
+    """Oldest first."""
+    return session.scalars(
+        select(BeaconRow.at).where(BeaconRow.at > after, BeaconRow.at <= until).order_by(BeaconRow.at)
+    ).all()
+
+
 def first_beacon_after(session: Session, moment: datetime) -> BeaconRow | None:
     return session.scalars(
         select(BeaconRow).where(BeaconRow.at > moment).order_by(BeaconRow.at).limit(1)

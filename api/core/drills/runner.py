@@ -116,15 +116,21 @@ class DrillRun:
         with self._use.transaction() as session:
             service.add_checks(session, self.id, results)
             drill = service.row(session, self.id)
-            latest = targets.parse_target(drill.asked_target, drill.started_at) is None
-            rpo = seen.seconds_before(drill.started_at if latest else target)
             behind = seen.seconds_before(target)
-            if rpo is not None and behind is not None:
-                parts = {"behind_target": round(behind, 3)}
-                if policy.latest_restorable is not None:
-                    exposure = (drill.started_at - policy.latest_restorable).total_seconds()
-                    parts["exposure"] = round(max(exposure, 0.0), 3)
-                service.record_rpo(session, self.id, rpo, parts)
+            if seen.beacon is None or behind is None:
+                return
+            parts = {"behind_target": round(behind, 3)}
+            if policy.latest_restorable is not None:
+                exposure = (drill.started_at - policy.latest_restorable).total_seconds()
+                parts["exposure"] = round(max(exposure, 0.0), 3)
+            latest = targets.parse_target(drill.asked_target, drill.started_at) is None
+            lost = self._lost_since(seen.beacon, drill.started_at) if latest else behind
+            service.record_rpo(session, self.id, lost, parts)
+
+    def _lost_since(self, restored: Beacon, asked_at: datetime) -> float:
+        with self._use.source() as session:
+            later = queries.beacon_times(session, restored.at, asked_at)
+        return targets.lost_seconds(restored.at, later, asked_at)
 
     def check_structure(self) -> list[CheckResult]:
         """The slow check of every table and index; it needs the copy open for writing."""

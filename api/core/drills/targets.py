@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from api.core.drills.records import Beacon
 from api.core.errors import Refused
@@ -11,6 +12,9 @@ LATEST = "latest"
 
 AFTER_BEACON = timedelta(milliseconds=250)
 """A beacon commits within milliseconds of its own time; the target stands just behind that commit."""
+
+DOWNTIME = timedelta(seconds=15)
+"""Beacons come every 5 seconds: a gap of more than three is no life that could be lost."""
 
 
 def parse_target(text: str, now: datetime) -> datetime | None:
@@ -73,3 +77,14 @@ def _within(asked: datetime, earliest: datetime, latest: datetime) -> datetime:
             fix="Wait until its WAL segment is archived (a minute at most), or drill to `latest`.",
         )
     return asked
+
+
+def lost_seconds(restored: datetime, later: Sequence[datetime], asked_at: datetime) -> float:
+    """How much of the source's life a restore to `restored` would lose: the RPO of a drill to `latest`.
+
+    `later` are the source's beacons after it, oldest first. A gap between two of them was downtime, in which
+    nothing could be lost, and counts as `DOWNTIME` at most; silence after the last one counts in full.
+    """
+    beats = [restored, *later]
+    gaps = [(after - before).total_seconds() for before, after in pairwise(beats)]
+    return sum(min(gap, DOWNTIME.total_seconds()) for gap in gaps) + (asked_at - beats[-1]).total_seconds()

@@ -38,11 +38,14 @@ def test_secrets_stay_when_the_stack_starts_again(state: StateFolder) -> None:
     assert read_env_file(state, "production") == first
 
 
-def test_a_given_setting_wins_and_is_gone_when_no_longer_given(state: StateFolder) -> None:
+def test_a_given_setting_holds_for_later_starts_until_it_is_taken_back(state: StateFolder) -> None:
+    """A stack started once with an S3 store must not fall back to the directory at its next start."""
     write_env_files(state, PORTS, {"FIRSTUSER_TRAFFIC_RATE": "7", "UNRELATED": "x"})
     assert read_env_file(state, "production")["FIRSTUSER_TRAFFIC_RATE"] == "7"
     assert "UNRELATED" not in read_env_file(state, "production")
     write_env_files(state, PORTS, {})
+    assert read_env_file(state, "production")["FIRSTUSER_TRAFFIC_RATE"] == "7"
+    write_env_files(state, PORTS, {"FIRSTUSER_TRAFFIC_RATE": ""})
     assert "FIRSTUSER_TRAFFIC_RATE" not in read_env_file(state, "production")
 
 

@@ -136,7 +136,10 @@ class EmbeddedDatabase:
         return self.cluster.dsn(role, database)
 
     def take_backup(self, kind: str = "auto") -> BackupRecord:
-        return self._backups.take(kind)
+        """Take, verify and store one; it can be restored from the moment that this returns."""
+        record = self._backups.take(kind)
+        self.seal()  # a backup reaches no moment at all before the first segment after it is archived
+        return record
 
     def backups(self) -> list[BackupRecord]:
         return self._catalogue.records()

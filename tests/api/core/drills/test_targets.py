@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.core.drills.records import Beacon
-from api.core.drills.targets import AFTER_BEACON, choose_target, parse_target
+from api.core.drills.targets import AFTER_BEACON, DOWNTIME, choose_target, lost_seconds, parse_target
 from api.core.errors import Refused
 from api.core.ports import RestorePoint
 
@@ -76,3 +76,26 @@ def test_times_are_read_with_any_offset_and_never_from_the_future() -> None:
         parse_target("2026-11-22T12:00:01Z", NOON)
     with pytest.raises(Refused, match="not a moment"):
         parse_target("yesterday", NOON)
+
+
+def seconds(count: float) -> timedelta:
+    return timedelta(seconds=count)
+
+
+def test_what_would_be_lost_is_the_life_of_the_source_since_the_restored_beacon() -> None:
+    later = [NOON + seconds(5), NOON + seconds(10)]
+    assert lost_seconds(NOON, later, NOON + seconds(12)) == 12
+
+
+def test_downtime_loses_nothing_but_silence_of_the_beacons_counts_in_full() -> None:
+    back_after_an_hour = [NOON + seconds(5), NOON + minutes(60)]
+    lost = lost_seconds(NOON, back_after_an_hour, NOON + minutes(60) + seconds(3))
+    assert lost == 5 + DOWNTIME.total_seconds() + 3
+    assert lost_seconds(NOON, [], NOON + minutes(60)) == 3600
+
+
+@given(st.lists(st.floats(0, 1000), max_size=20), st.floats(0, 100))
+def test_it_is_never_more_than_the_time_that_passed(offsets: list[float], tail: float) -> None:
+    later = sorted(NOON + seconds(offset) for offset in offsets)
+    asked = (later[-1] if later else NOON) + seconds(tail)
+    assert 0 <= lost_seconds(NOON, later, asked) <= (asked - NOON).total_seconds() + 1e-6
