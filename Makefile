@@ -32,7 +32,7 @@ status: $(READY) ## Show what runs
 
 test: $(READY) ## Lint, type-check and run every test
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/stack tests
 
 check: $(READY) ## ruff, import-linter and pyright
 	@$(BIN)/ruff check .

@@ -1,5 +1,8 @@
 """Evidence → Prefect artifacts: what ops read beside a run. Never holds a secret."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import copy_context
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -19,22 +22,34 @@ UPDATE_EVERY_S = 1.0
 
 
 class ProgressArtifact:
-    """Shows long steps of a run as progress bars, one per phase, updated at most once a second."""
+    """Shows the long steps of a run as progress bars, one per phase, updated at most once a second.
+
+    Providers may report from threads of their own, which know nothing of the run: artifacts are made in the
+    context of the task that called `step`.
+    """
 
     def __init__(self) -> None:
         self._bars: dict[str, UUID] = {}
         self._shown_at = 0.0
+        self._context = copy_context()
+
+    @contextmanager
+    def step(self) -> Generator[None]:
+        """The task that the progress belongs to. Its bars are full once it is done."""
+        self._bars, self._shown_at, self._context = {}, 0.0, copy_context()
+        yield
+        for phase, bar in self._bars.items():
+            update_progress_artifact(artifact_id=bar, progress=100.0, description=f"{phase}: done")
 
     def __call__(self, progress: Progress) -> None:
-        finished = progress.total > 0 and progress.done >= progress.total
-        if not finished and monotonic() - self._shown_at < UPDATE_EVERY_S:
+        if monotonic() - self._shown_at < UPDATE_EVERY_S:
             return
         self._shown_at = monotonic()
         share = min(100.0, 100.0 * progress.done / progress.total) if progress.total else 0.0
         said = f"{progress.phase}: {_amount(progress.done, progress.unit)}"
         if progress.total:
             said += f" of {_amount(progress.total, progress.unit)}"
-        self._show(progress.phase, share, said)
+        self._context.run(self._show, progress.phase, share, said)
 
     def _show(self, phase: str, share: float, said: str) -> None:
         known = self._bars.get(phase)

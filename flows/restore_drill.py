@@ -126,13 +126,15 @@ def locate(drill_id: str) -> str:
 
 @task(name="1 restore to a temporary database")
 def restore(drill_id: str, keep_minutes: float) -> str:
-    handle = wiring.drill_run(drill_id, progress).restore(timedelta(minutes=keep_minutes))
+    with progress.step():
+        handle = wiring.drill_run(drill_id, progress).restore(timedelta(minutes=keep_minutes))
     return say(f"temporary database {handle.name} is starting")
 
 
 @task(name="1 replay WAL to the target")
 def replay(drill_id: str) -> None:
-    wiring.drill_run(drill_id, progress).replay()
+    with progress.step():
+        wiring.drill_run(drill_id, progress).replay()
     say("the copy stands at the target, read-only")
 
 

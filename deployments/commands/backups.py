@@ -14,8 +14,10 @@ from api.core.ports import RestorePoint
 from deployments.local.stack import open_stack
 from flows import wiring
 
+WIDE = 160  # columns where nobody's terminal sets the width
+
 app = typer.Typer(help="Backups: list restore points, take or verify one.", invoke_without_command=True)
-out = Console(soft_wrap=True, highlight=False)
+out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDE)
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 
 
@@ -71,7 +73,7 @@ def _document(point: RestorePoint) -> dict[str, object]:
 def _table(points: Sequence[RestorePoint]) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("restore point", "kind", "reaches from", "to", "size", "verified"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=True)
     for point in points:
         table.add_row(
             point.id,

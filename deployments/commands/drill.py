@@ -26,11 +26,12 @@ from flows import wiring
 
 DEPLOYMENT = "restore-drill/restore-drill"
 POLL_S = 0.25
+WIDE = 160  # columns where nobody's terminal sets the width
 NOT_GOOD = 1
 COLOURS = {CheckStatus.PASS: "green", CheckStatus.SKIP: "dim"}
 
 app = typer.Typer(help="Restore drills: start one, list them, look at one.", invoke_without_command=True)
-out = Console(soft_wrap=True, highlight=False)
+out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDE)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 

@@ -5,11 +5,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 
 import boto3
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -25,8 +24,18 @@ def s3_settings() -> Iterator[StoreSettings]:
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="firstuser-s3-") as folder:
         server = subprocess.Popen(
-            [sys.executable, "-m", "nanio", "serve", "--data-dir", folder, "--host", "127.0.0.1",
-             "--port", str(port)],
+            [
+                sys.executable,
+                "-m",
+                "nanio",
+                "serve",
+                "--data-dir",
+                folder,
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+            ],
             env={**os.environ, "NANIO_ACCESS_KEY": ACCESS, "NANIO_SECRET_KEY": SECRET},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -58,13 +67,12 @@ def store_settings(endpoint: str, prefix: str = "tests", secret: str = SECRET) -
 
 
 def _wait(endpoint: str) -> None:
+    """Any answer will do: a request without credentials is refused by a server that runs."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:
-            urllib.request.urlopen(endpoint, timeout=1)
+            httpx.get(endpoint, timeout=1, trust_env=False)
             return
-        except urllib.error.HTTPError:
-            return
-        except OSError:
+        except httpx.TransportError:
             time.sleep(0.1)
     raise TimeoutError("the S3 server did not start")

@@ -40,7 +40,7 @@ def manifest_fact(
         found = [each for each in pool.map(check, chain) if each]
     observed = "; ".join(found) or f"{len(chain)} verified"
     return fact(
-        "backup manifest",
+        "backup_manifest",
         f"{len(chain)} verified",
         observed,
         "The backup is damaged in the store: take a full backup now and look at the disk.",
@@ -51,13 +51,13 @@ def continuity_fact(handle: Handle, stored: Sequence[Segment]) -> Fact:
     """No segment missing from the backup's first to the target's."""
     first, last = (parse_segment(handle.details[name]) for name in ("first_segment", "last_segment"))
     if first is None or last is None:
-        return Fact("WAL continuity", False, "known segments", "unknown", "Restore again.")
+        return Fact("wal_continuity", False, "known segments", "unknown", "Restore again.")
     run = Run(first.timeline, first.number, last.number)
     missing = sum(gap.missing for gap in gaps([each for each in stored if run.holds(each)], first))
     end = "" if last in stored else f", {last.name} itself missing"
     count = last.number - first.number + 1
     return fact(
-        "WAL continuity",
+        "wal_continuity",
         f"{count} of {count} segments",
         f"{count - missing} of {count} segments{end}",
         "Segments have been removed from the store since: take a full backup now.",
@@ -69,7 +69,7 @@ def server_facts(connection: psycopg.Connection, handle: Handle, record: BackupR
     seen = _observe(connection)
     return [
         fact(
-            "system identifier",
+            "system_identifier",
             record.system_identifier,
             seen["system_identifier"],
             "The copy is of another cluster: check which store this stack uses.",
@@ -81,25 +81,13 @@ def server_facts(connection: psycopg.Connection, handle: Handle, record: BackupR
             "The copy has followed another timeline: destroy it and restore again.",
         ),
         fact(
-            "data checksums",
-            "on",
-            seen["data_checksums"],
-            "Enable them with pg_checksums.",
-        ),
-        fact(
-            "checksum failures",
-            0,
-            seen["checksum_failures"],
-            "Pages are damaged: restore from an older chain and run pg_amcheck on the live server.",
-        ),
-        fact(
-            "archiving off",
+            "archiving_off",
             "off",
             seen["archive_mode"],
             "It could write into the live archive: destroy it.",
         ),
         Fact(
-            "replayed to target",
+            "replayed_to_target",
             seen["last_commit_at"] is None or seen["last_commit_at"] <= handle.target_at,
             f"no commit after {handle.target_at.isoformat()}",
             str(seen["last_commit_at"]),

@@ -39,9 +39,9 @@ def test_a_copy_made_from_a_damaged_backup_says_so(
     flip_byte(largest_file(folder), 9000)
     handle = restore_to(damaged, RestoreTarget(history.target), name)
     facts = {fact.name: fact for fact in damaged.verify(handle)}
-    assert not facts["backup manifest"].ok
-    assert history.full.id in facts["backup manifest"].observed
-    assert facts["backup manifest"].fix
+    assert not facts["backup_manifest"].ok
+    assert history.full.id in facts["backup_manifest"].observed
+    assert facts["backup_manifest"].fix
 
 
 def test_a_missing_segment_is_refused_by_locate_and_seen_by_verify(
@@ -50,8 +50,8 @@ def test_a_missing_segment_is_refused_by_locate_and_seen_by_verify(
     handle = restore_to(damaged, RestoreTarget(history.target), name)
     (store_of(damaged) / "wal" / handle.details["last_segment"]).unlink()
     facts = {fact.name: fact for fact in damaged.verify(handle)}
-    assert not facts["WAL continuity"].ok
-    assert handle.details["last_segment"] in facts["WAL continuity"].observed
+    assert not facts["wal_continuity"].ok
+    assert handle.details["last_segment"] in facts["wal_continuity"].observed
 
 
 def test_a_segment_lost_between_locating_and_replaying(
