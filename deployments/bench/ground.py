@@ -7,7 +7,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
-ROW_BYTES = 1_000
+ROW_BYTES = 1_060
 CHUNK_ROWS = 20_000
 
 CREATE = """
@@ -15,10 +15,13 @@ CREATE TABLE bench_rows (id bigint PRIMARY KEY, filler text NOT NULL);
 CREATE TABLE bench_marker (id bigint GENERATED ALWAYS AS IDENTITY, at timestamptz DEFAULT clock_timestamp());
 INSERT INTO bench_marker DEFAULT VALUES;
 """
-FILL = """
-INSERT INTO bench_rows SELECT n, repeat(md5(n::text), 30) FROM generate_series(%s::bigint, %s::bigint) n
-"""
-TOUCH = "UPDATE bench_rows SET filler = repeat(md5(id::text || %s), 30) WHERE id >= %s AND id < %s"
+# Half of it does not compress: the filler is four hashes in hex, written twice.
+FILLER = """(SELECT repeat(string_agg(encode(sha512((%s || k)::bytea), 'hex'), ''), 2)
+                  FROM generate_series(1, 4) k)"""
+FILL = f"""
+INSERT INTO bench_rows SELECT n, {FILLER % "n::text"} FROM generate_series(%s::bigint, %s::bigint) n
+"""  # noqa: S608 - literals of this file
+TOUCH = f"UPDATE bench_rows SET filler = {FILLER % '%s || id::text'} WHERE id >= %s AND id < %s"  # noqa: S608
 
 
 def fill(dsn: str, size_bytes: int, said: Callable[[str], None]) -> None:
@@ -40,6 +43,12 @@ def write_wal(dsn: str, wal_bytes: int) -> None:
         while lsn(connection) - start < wal_bytes:
             connection.execute(TOUCH, (str(first), first, first + CHUNK_ROWS))
             first += CHUNK_ROWS
+
+
+def settle(dsn: str) -> None:
+    """Finish what the server would otherwise write out beside the next measurement."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
 
 
 def mark(dsn: str) -> tuple[int, datetime]:

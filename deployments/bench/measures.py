@@ -1,6 +1,7 @@
 """One measurement: ours against a reference, as a ratio with a goal."""
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,10 +43,14 @@ def seconds(act: Callable[[], object]) -> float:
 
 
 def interleaved(rounds: int, acts: dict[str, Callable[[], float]]) -> dict[str, float]:
-    """Run every act once a round, in turn, so that the machine's moods fall on all; medians of `rounds`."""
+    """Run every act once a round, in turn, so that the machine's moods fall on all; medians of `rounds`.
+
+    What an act has left in the write cache is written out before the next one begins.
+    """
     taken: dict[str, list[float]] = {name: [] for name in acts}
     for _ in range(rounds):
         for name, act in acts.items():
+            os.sync()
             taken[name].append(act())
     return {name: median(values) for name, values in taken.items()}
 

@@ -59,6 +59,11 @@ class Peer:
     def stop(self) -> None:
         stop_server(self.data)
 
+    def forget_data(self) -> None:
+        """Restores need the repository only; without the data the page cache can hold what they read."""
+        self.stop()
+        shutil.rmtree(self.data)
+
     def back_up(self) -> None:
         self._run("--type=full", "--start-fast", "backup")
 

@@ -61,11 +61,14 @@ def measure(settings: Settings, scratch: Path, size: int, wal: int, say: Say) ->
             "by hand": lambda: _by_hand(made),
             "cp -r": lambda: copy_of(database.cluster.home.data, scratch / "cp"),
         }
+        archiving: list[Measurement] = []
         if peer:
             acts["pgBackRest"] = _prepare_peer(peer, size, wal, say)
+            archiving = _archiving(made, peer)
+            peer.forget_data()
         say(f"restoring, {ROUNDS} rounds of {', '.join(acts)}")
         taken = interleaved(ROUNDS, acts)
-        return [*_measurements(taken), *_archiving(made, peer), _memory(made)]
+        return [*_measurements(taken), *archiving, _memory(made)]
     finally:
         database.cluster.stop()
         if peer:
@@ -82,10 +85,18 @@ def _prepare(database: EmbeddedDatabase, scratch: Path, size: int, wal: int, say
     say("incremental backup")
     database.take_backup("incremental")
     marker, moment = ground.mark(dsn)
+    _forget_wal_before(database, full.first_segment.name)
     place = database.store.local_path(data_key(full.id))
     if place is None:
         raise LookupError("these benches need the directory store")
     return Ground(database, scratch, place, marker, moment.astimezone(UTC))
+
+
+def _forget_wal_before(database: EmbeddedDatabase, segment: str) -> None:
+    """The WAL of filling the tables goes: the page cache is to hold what the restores read."""
+    for stored in list(database.store.list("wal/")):
+        if stored.key.removeprefix("wal/") < segment:
+            database.store.delete(stored.key)
 
 
 def _ours(made: Ground) -> float:
@@ -112,10 +123,10 @@ def _by_hand(made: Ground) -> float:
     return by_hand(made.full_backup, cluster.home.store / "wal", make, made.scratch, made.marker)
 
 
-def _archiving(made: Ground, peer: pgbackrest.Peer | None) -> list[Measurement]:
+def _archiving(made: Ground, peer: pgbackrest.Peer) -> list[Measurement]:
     """One segment through each archive_command, called as the server calls it; medians of a few, in turn."""
-    if peer is None:
-        return []
+    for dsn in (made.database.source_dsn("admin"), peer.dsn):
+        ground.settle(dsn)
     cluster = made.database.cluster
     command = archive_command(cluster.home, cluster.store)
     ours = iter(_segments(cluster.home.data, made.scratch / "push18", cluster.account))
@@ -133,8 +144,8 @@ def _archiving(made: Ground, peer: pgbackrest.Peer | None) -> list[Measurement]:
 
 
 def _segments(data: Path, folder: Path, account: OsAccount) -> list[Path]:
-    """Copies of a real segment under names that no server will ever write."""
-    source = max(path for path in (data / "pg_wal").iterdir() if len(path.name) == SEGMENT_NAME)
+    """Copies of a full segment under names that no server will ever write."""
+    source = min(path for path in (data / "pg_wal").iterdir() if len(path.name) == SEGMENT_NAME)
     folder.mkdir(mode=0o755)
     copies = [folder / f"00000001000000FF000000{number:02X}" for number in range(SEGMENTS)]
     for each in copies:

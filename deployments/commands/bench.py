@@ -22,7 +22,7 @@ def register(root: typer.Typer) -> None:
 
 def bench(
     size: Annotated[float, typer.Option(help="GB of data to restore")] = 2.0,
-    wal: Annotated[float, typer.Option(help="GB of WAL since the full backup")] = 1.1,
+    wal: Annotated[float, typer.Option(help="GB of WAL since the full backup")] = 1.3,
     drill: Annotated[bool, typer.Option(help="Also measure a drill on a scratch stack")] = True,
 ) -> None:
     """Measure restores, archiving and orchestration. Exit code 1 when a goal is missed."""
