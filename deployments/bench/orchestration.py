@@ -1,24 +1,28 @@
 """What a drill costs beyond restoring and verifying: locating, pointing staging and back, tearing down."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from threading import Event, Thread
 from time import sleep
 
+import psutil
 import psycopg
 
 from deployments.bench.measures import Measurement
 from deployments.stage import Stage
 
 LIMIT_S = 5.0
+MEMORY_LIMIT_MB = 300
 SCALE = 0.2
 RESTORING = ("fetch", "replay", "promote", "verify")
 BEACONS_S = 12
 
 
-def measure(folder: Path, say: Callable[[str], None]) -> Measurement:
-    """One drill on a scratch stack: its whole length less restoring and verifying."""
+def measure(folder: Path, say: Callable[[str], None]) -> list[Measurement]:
+    """One drill on a scratch stack: its length less restoring and verifying, and its process's memory."""
     stage = Stage(folder, SCALE)
     stage.clear()
     try:
@@ -27,12 +31,38 @@ def measure(folder: Path, say: Callable[[str], None]) -> Measurement:
         sleep(BEACONS_S)
         _archive(stage)
         say("a drill on it")
-        drill = json.loads(stage.must("drill", "--json"))
-        return Measurement(
-            "drill less restore and verify", _overhead(stage, drill["id"]), LIMIT_S, "limit", 1.0
-        )
+        with watched(stage) as peak:
+            drill = json.loads(stage.must("drill", "--json"))
+        overhead = _overhead(stage, drill["id"])
+        return [
+            Measurement("drill less restore and verify", overhead, LIMIT_S, "limit", 1.0),
+            Measurement("peak memory of a drill", peak[0] / 1e6, MEMORY_LIMIT_MB, "limit", 1.0, "MB"),
+        ]
     finally:
         stage.firstuser("down", quiet=True)
+
+
+@contextmanager
+def watched(stage: Stage) -> Generator[list[int]]:
+    """The largest process in which the worker executes flow runs, in bytes, sampled until the block ends."""
+    peak, stop = [0], Event()
+    parts = json.loads(stage.must("status", "--json"))["parts"]
+    worker = psutil.Process(next(part["pid"] for part in parts if part["name"] == "prefect-worker"))
+
+    def watch() -> None:
+        while not stop.wait(0.02):
+            for process in worker.children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    if "flow_run" in " ".join(process.cmdline()):
+                        peak[0] = max(peak[0], process.memory_info().rss)
+
+    watcher = Thread(target=watch)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        stop.set()
+        watcher.join()
 
 
 def _overhead(stage: Stage, drill_id: str) -> float:

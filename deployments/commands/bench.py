@@ -38,7 +38,7 @@ def bench(
     with places.scratch_settings(load(), folder) as (settings, scratch):
         found += restore.measure(settings, scratch, int(size * GB), int(wal * GB), say)
     if drill:
-        found.append(orchestration.measure(folder / "stack", say))
+        found += orchestration.measure(folder / "stack", say)
     measures.write(found, folder / "latest.json")
     out.print(measures.table(found))
     out.print(f"Written to {folder / 'latest.json'} after {perf_counter() - started:.0f} s.")

@@ -18,7 +18,7 @@ from api.core.drills import service, undo
 from api.core.drills.drilling import DEFAULT_CHECKS, OPTIONAL_CHECKS
 from api.core.drills.records import CheckStatus, DrillStatus, DrillSummary
 from api.core.drills.targets import LATEST
-from api.core.errors import Refused, TimedOut
+from api.core.errors import FirstUserError, Refused, TimedOut
 from api.core.ids import new_id
 from api.providers.orchestration.prefect import Prefect
 from deployments.local.stack import open_stack
@@ -54,6 +54,31 @@ def drill(
     """Run a restore drill and wait for its verdict. Exit code 0 only when it passed."""
     if context.invoked_subcommand is not None:
         return
+    try:
+        finished = _run(target, rto_target, rpo_target, checks, keep_minutes, timeout)
+    except FirstUserError as refusal:
+        if not as_json:
+            raise
+        finished = _without_drill(None, refusal.message, refusal.fix)
+    document = finished.to_json() if isinstance(finished, DrillSummary) else finished
+    if as_json:
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    elif isinstance(finished, DrillSummary):
+        _print(finished)
+    else:
+        err.print(f"[red]error:[/red] {'; '.join(document['issues'])}")
+    if document["status"] != DrillStatus.PASSED.value:
+        raise typer.Exit(NOT_GOOD)
+
+
+def _run(
+    target: str,
+    rto_target: float | None,
+    rpo_target: float | None,
+    checks: str,
+    keep_minutes: float,
+    timeout: float,
+) -> DrillSummary | dict[str, Any]:
     settings = open_stack().settings
     parameters = {
         "target": target,
@@ -66,16 +91,7 @@ def drill(
     prefect = Prefect.from_settings(settings.service)
     flow_run_id = prefect.start(DEPLOYMENT, parameters, idempotency_key=new_id("cli"))
     err.print(f"Flow run {prefect.run_url(flow_run_id)}")
-    finished = _follow(prefect, flow_run_id, timeout)
-    document = finished.to_json() if isinstance(finished, DrillSummary) else finished
-    if as_json:
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
-    elif isinstance(finished, DrillSummary):
-        _print(finished)
-    else:
-        err.print(f"[red]error:[/red] {'; '.join(document['issues'])}")
-    if document["status"] != DrillStatus.PASSED.value:
-        raise typer.Exit(NOT_GOOD)
+    return _follow(prefect, flow_run_id, timeout)
 
 
 @app.command("list")
@@ -149,7 +165,7 @@ def _follow(prefect: Prefect, flow_run_id: str, timeout: float) -> DrillSummary 
         if found is not None and found.finished_at is not None:
             return found
         if state.final:
-            return _without_drill(found, f"{state.name}: {state.message}")
+            return _without_drill(found, f"{state.name}: {state.message}", "Read the run's log in Prefect.")
         now = found.phase if found else f"waiting for a worker ({state.name})"
         if now != shown:
             err.print(f"  {now} …")
@@ -163,9 +179,20 @@ def _follow(prefect: Prefect, flow_run_id: str, timeout: float) -> DrillSummary 
     )
 
 
-def _without_drill(found: DrillSummary | None, said: str) -> dict[str, Any]:
-    document: dict[str, Any] = found.to_json() if found else {"id": None, "checks": [], "target_time": None}
-    return {**document, "status": DrillStatus.ERROR.value, "issues": [said], "evidence_id": None}
+def _without_drill(found: DrillSummary | None, said: str, fix: str) -> dict[str, Any]:
+    """The document of a drill that never came to a verdict."""
+    nothing: dict[str, Any] = {
+        "id": None,
+        "target_time": None,
+        "rto_seconds": None,
+        "rto_parts": {},
+        "rpo_seconds": None,
+        "rpo_parts": {},
+        "checks": [],
+        "flow_run_id": None,
+    }
+    verdict = {"status": DrillStatus.ERROR.value, "issues": [said], "next_step": fix, "evidence_id": None}
+    return {**(found.to_json() if found else nothing), **verdict}
 
 
 def _print(drill: DrillSummary) -> None:

