@@ -42,6 +42,7 @@ class Stage:
         if self.state.root.exists():
             if self.state.stack_file.exists():
                 self.firstuser("down", quiet=True)
+            shutil.rmtree((self.state.root / "pg").resolve(), ignore_errors=True)  # it may live elsewhere
             shutil.rmtree(self.state.root)
 
     def firstuser(self, *words: str, quiet: bool = False) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from api.core.errors import TimedOut, Unavailable
+from api.core.errors import Refused, TimedOut, Unavailable
 from api.providers.databases.embedded import passwords, roles
 from api.providers.databases.embedded.account import OsAccount, choose_account
 from api.providers.databases.embedded.archiving import archive_command, install_scripts
@@ -59,7 +59,14 @@ class Cluster:
         return postmaster_port(self.home.data)
 
     def initialise(self, *, durable: bool = True) -> None:
-        """Create the cluster, whole or not at all. Nothing to do when it exists."""
+        """Create the cluster, whole or not at all. Nothing to do when it exists.
+
+        Raises `Refused` for one whose passwords are gone: its state folder was removed, and it was not."""
+        if self.exists and not self.home.pgpass.exists():
+            raise Refused(
+                f"The database in {self.home.root} has lost its passwords ({self.home.pgpass}).",
+                fix=f"Put the state folder's secrets back, or remove {self.home.root} to begin anew.",
+            )
         made = passwords.ensure_passwords(self.home.pgpass, roles.ALL)
         passwords.copy_for(self.account, self.home.pgpass, self.home.server_pgpass)
         if not self.exists:

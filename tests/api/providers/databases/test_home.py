@@ -46,6 +46,20 @@ def test_a_cluster_works_in_a_folder_closed_to_its_user(closed: Path, cluster_se
         cluster.stop()
 
 
+def test_a_database_that_lost_its_passwords_is_refused_and_left_alone(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """The state folder was removed, the database home elsewhere was not."""
+    hidden = cluster.home.pgpass.rename(tmp_path / "pgpass")
+    try:
+        with pytest.raises(Refused, match="lost its passwords") as refusal:
+            cluster.initialise()
+        assert str(cluster.home.root) in refusal.value.fix
+        assert cluster.exists
+    finally:
+        hidden.rename(cluster.home.pgpass)
+
+
 @as_root
 def test_everything_is_closed_to_others(closed: Path) -> None:
     account = choose_account()
