@@ -1,8 +1,9 @@
 """Kill a drill before and after every external call it makes; the sweep alone puts everything right."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from api.core.clock import system_clock
 from api.core.drills import service
@@ -14,7 +15,7 @@ from api.core.drills.undo import sweep
 from api.core.errors import FirstUserError, Rejected
 from api.core.evidence import service as evidence
 from api.core.ports import Progress
-from api.db.engine import Engine, session_scope
+from api.db.engine import Engine, Session, session_scope
 from tests.crash.world import CHECKS, HOME, FakeDatabase, Killed, World, drilling
 
 
@@ -135,6 +136,25 @@ def test_a_backup_that_cannot_be_restored_is_a_failed_drill(world: World) -> Non
     assert drill.issues == ["WAL segment 0000000100000000000000A3 is missing."]
     assert drill.next_step == "Take a full backup at once."
     assert drill.rto_seconds is None
+    assert (world.staging, world.copies) == (HOME, set())
+
+
+@pytest.mark.parametrize("table", ["grants", "presence", "api_keys", "integrations"])
+def test_a_copy_that_lacks_a_table_is_a_failed_drill_and_not_a_crash(world: World, table: str) -> None:
+    """As when one drills to a moment after the damage."""
+    use = drilling(world)
+
+    def minting(session: Session, integration: str, _now: datetime) -> str:
+        session.execute(text("SELECT 1 FROM api_keys WHERE integration_id = :i"), {"i": integration})
+        return "key"
+
+    with world.engine.begin() as connection:
+        connection.execute(text(f"DROP TABLE {table} CASCADE"))
+    drill_id = run_drill(Drilling(**{**_fields(use), "mint_key": minting}))
+    with world.transaction() as session:
+        drill = service.get(session, drill_id)
+    assert drill.status is DrillStatus.FAILED
+    assert any("does not exist" in issue or "no such table" in issue for issue in drill.issues)
     assert (world.staging, world.copies) == (HOME, set())
 
 

@@ -112,6 +112,25 @@ def test_a_target_that_cannot_be_reached_is_an_error_with_a_way_out(
     assert_tidy(stack)
 
 
+def test_a_drill_writes_nothing_into_the_product_it_came_from(stack: StackUnderTest) -> None:
+    """A whole drill, with its login and its key, between two readings of production's own counters."""
+    archive_up_to_now(stack)
+    before = rows_written(stack)
+    code, answer = drill(stack)
+    assert (code, answer["issues"]) == (0, [])
+    assert rows_written(stack) == before
+
+
+def rows_written(stack: StackUnderTest) -> list[tuple[Any, ...]]:
+    query(stack, "SELECT pg_stat_force_next_flush()")
+    time.sleep(1.5)  # other sessions hand in their counts once a second
+    return query(
+        stack,
+        "SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables"
+        " WHERE schemaname = 'public' ORDER BY relname",
+    )
+
+
 def test_missed_targets_fail_the_drill_with_their_reason(stack: StackUnderTest) -> None:
     archive_up_to_now(stack)
     code, answer = drill(stack, "--rto-target", "0.1", "--rpo-target", "0.01", "--checks", "canary")

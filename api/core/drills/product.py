@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from api.core.drills.beacons import LIVE_SAMPLE_LIMIT
@@ -134,7 +135,16 @@ def carry_out(name: str, scene: Scene) -> CheckResult:
         result = PRODUCT_CHECKS[name](scene)
     except FirstUserError as error:
         result = CheckResult(name, CheckStatus.ERROR, "the product answers", error.message, error.fix)
+    except DBAPIError as error:
+        result = unanswered(name, scene.copy, error)
     return replace(result, seconds=round(perf_counter() - started, 3))
+
+
+def unanswered(name: str, copy: Session, error: DBAPIError) -> CheckResult:
+    """A copy that cannot answer a query, for a damaged page or a missing table, is a result, too."""
+    copy.rollback()
+    fix = "The copy is damaged: drill to an earlier moment, and run pg_amcheck on the source."
+    return check(name, False, "the copy answers", str(error.orig).splitlines()[0], fix)
 
 
 def _sampled(scene: Scene, what: str) -> Mapping[str, Any]:

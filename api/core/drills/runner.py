@@ -169,19 +169,21 @@ class DrillRun:
                 fix = "See that the beacon process runs against production."
                 results = [check("product", False, "a beacon in the copy to compare with", "none", fix)]
             else:
-                scene = self._scene(visitor, copy, service.beacon(stored), handle)
-                results = [product.carry_out(name, scene) for name in PRODUCT_CHECKS if name in names]
+                results = self._use_product(visitor, copy, service.beacon(stored), handle, names)
         with self._use.transaction() as session:
             service.add_checks(session, self.id, results)
         return results
 
-    def _scene(
-        self, visitor: product.Visitor, copy: Session, beacon: Beacon, handle: Handle
-    ) -> product.Scene:
+    def _use_product(
+        self, visitor: product.Visitor, copy: Session, beacon: Beacon, handle: Handle, names: Sequence[str]
+    ) -> list[CheckResult]:
         integration = beacon.sample.get("integration")
-        key = self._use.mint_key(copy, integration["id"], handle.target_at) if integration else ""
-        copy.commit()  # on the copy, which is thrown away: staging has to see the key
-        return product.Scene(
+        try:
+            key = self._use.mint_key(copy, integration["id"], handle.target_at) if integration else ""
+            copy.commit()  # on the copy, which is thrown away: staging has to see the key
+        except DBAPIError as error:
+            return [product.unanswered("partner_key", copy, error)]
+        scene = product.Scene(
             visitor=visitor,
             copy=copy,
             beacon=beacon,
@@ -190,6 +192,7 @@ class DrillRun:
             partner_key=key,
             live_window=self._use.live_window,
         )
+        return [product.carry_out(name, scene) for name in PRODUCT_CHECKS if name in names]
 
     def conclude(self, error: FirstUserError | None = None) -> Verdict:
         """Tear down what is left, then write the verdict and its evidence."""
@@ -267,8 +270,6 @@ def _carry_out(name: str, copy: Session, run: Callable[[], list[CheckResult]]) -
     try:
         results = run()
     except DBAPIError as error:
-        copy.rollback()
-        fix = "The copy is damaged: drill from an older restore point, and run pg_amcheck on the source."
-        results = [check(name, False, "the copy answers", str(error.orig).splitlines()[0], fix)]
+        results = [product.unanswered(name, copy, error)]
     share = round((perf_counter() - started) / max(len(results), 1), 3)
     return [replace(result, seconds=share) for result in results]
