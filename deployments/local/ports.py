@@ -1,7 +1,7 @@
 """The ports of the stack, all on 127.0.0.1: chosen, kept in `stack.json`, checked before anything starts.
 
 A port set to 0 takes any free one and keeps it for the next start; when somebody else has taken that one
-by then, it takes another.
+by then, it takes another. A port that is not set at all stays what it was at the last start.
 """
 
 import json
@@ -42,8 +42,8 @@ def choose(settings: StackSettings, kept: Ports | None, ours: Collection[str] = 
     """Decide on every port. `ours` names those that a running part of this stack holds already.
 
     Raises `Conflict` for a port that is taken or wanted twice."""
-    wanted = {name: int(getattr(settings, f"{name}_port")) for name in SETTINGS}
     before = asdict(kept) if kept else {}
+    wanted = {name: _wanted(settings, f"{name}_port", before.get(name)) for name in SETTINGS}
     held: list[socket.socket] = []
     chosen: dict[str, int] = {}
     try:
@@ -56,6 +56,11 @@ def choose(settings: StackSettings, kept: Ports | None, ours: Collection[str] = 
         for listener in held:
             listener.close()
     return Ports(**chosen)
+
+
+def _wanted(settings: StackSettings, field: str, before: int | None) -> int:
+    given = field in settings.model_fields_set
+    return int(getattr(settings, field)) if given or before is None else before
 
 
 def _take(name: str, wanted: int, kept: int, chosen: Mapping[str, int], held: list[socket.socket]) -> int:

@@ -79,3 +79,14 @@ def test_a_damaged_stack_file_says_what_to_do(tmp_path: Path) -> None:
     state.stack_file.write_text("{")
     with pytest.raises(Conflict, match="Delete it"):
         read_ports(state)
+
+
+def test_ports_of_an_earlier_start_hold_until_others_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("POSTGRES", "API", "STAGING", "PREFECT"):
+        monkeypatch.delenv(f"FIRSTUSER_{name}_PORT", raising=False)
+    before = choose(settings(), None)
+    assert choose(StackSettings(), before) == before
+    wanted = free()
+    monkeypatch.setenv("FIRSTUSER_API_PORT", str(wanted))
+    after = choose(StackSettings(), before)
+    assert (after.api, after.staging) == (wanted, before.staging)
