@@ -1,6 +1,8 @@
 """Every store keeps the same promises: the same tests run over the directory and over S3."""
 
+import io
 import os
+import tarfile
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ from api.core.errors import NotFound, Refused, Rejected, Unavailable
 from api.core.ports import ObjectStore
 from api.providers.stores import DirectoryStore, open_store
 from api.providers.stores.s3 import S3Store
+from api.providers.stores.tar_pieces import unpack
 from api.settings.store import StoreSettings
 from tests.conftest import free_port
 from tests.s3 import store_settings
@@ -157,3 +160,13 @@ def test_a_damaged_object_is_refused(s3_settings: StoreSettings, tmp_path: Path)
 def test_an_unknown_address_is_refused_with_examples(url: str, tmp_path: Path) -> None:
     with pytest.raises(Refused, match="s3://bucket/prefix"):
         open_store(StoreSettings.model_construct(url=url), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/tmp/outside"])
+def test_a_tree_that_reaches_outside_itself_is_refused(tmp_path: Path, name: str) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+    with pytest.raises(Rejected, match="no plain file"):
+        unpack(tmp_path / "tree", lambda _: packed.getvalue(), 1, 1)
+    assert not (tmp_path / "outside").exists()
