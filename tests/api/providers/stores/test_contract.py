@@ -151,7 +151,7 @@ def test_a_missing_bucket_and_an_absent_server_are_told_apart(
 def test_a_damaged_object_is_refused(s3_settings: StoreSettings, tmp_path: Path) -> None:
     store = open_store(s3_settings, tmp_path)
     assert isinstance(store, S3Store)
-    store._put("damaged.zst", b"\x28\xb5\x2f\xfd" + os.urandom(100))  # pyright: ignore[reportPrivateUsage]
+    store._put("damaged.zst", b"\x28\xb5\x2f\xfd" + b"\xff" * 100)  # pyright: ignore[reportPrivateUsage]
     with pytest.raises(Rejected, match="damaged"):
         store.get_bytes("damaged")
 
