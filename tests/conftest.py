@@ -5,7 +5,6 @@ cluster   the running `Cluster`: `cluster.dsn(role, database)`, `cluster.setting
 
 import os
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,12 +14,7 @@ import pytest
 
 from api.providers.databases.embedded.cluster import Cluster
 from api.settings import Settings, load
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from deployments.bench.places import free_port
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import httpx
 from pydantic import SecretStr
 
 from api.settings.store import StoreSettings
-from tests.conftest import free_port
+from deployments.bench.places import free_port
 
 ACCESS, SECRET, BUCKET = "test-access", "test-secret-key", "backups"
 

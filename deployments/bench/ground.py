@@ -66,11 +66,6 @@ def mark(dsn: str) -> tuple[int, datetime]:
     return marker, moment
 
 
-def newest_marker(dsn: str) -> int:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        return _one(connection, "SELECT max(id) FROM bench_marker")
-
-
 def lsn(connection: psycopg.Connection) -> int:
     """Bytes of WAL since the beginning of time."""
     return int(_one(connection, "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn"))

@@ -8,8 +8,8 @@ import uvicorn
 
 from api.app import create_app
 from api.settings import Settings
+from deployments.bench.places import free_port
 from tests.browser.chromium import executable
-from tests.conftest import free_port
 from tests.product import seeded
 
 __all__ = ["seeded"]

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from api.core.drills import queries
 from api.core.drills.beacons import CHOSEN_TABLES, cluster_facts, existing_tables, fingerprint_table
-from api.core.drills.records import Beacon, CheckResult, CheckStatus, Fingerprint, check
+from api.core.drills.records import Beacon, CheckResult, Fingerprint, check
 from api.core.drills.service import beacon as as_beacon
 from api.core.drills.service import fingerprint as as_fingerprint
 
@@ -126,10 +126,6 @@ def checksums(copy: Session) -> CheckResult:
     observed = f"checksums {enabled}, {failures} failures"
     fix = "Pages of the copy are damaged: drill from an older restore point and check the store's disks."
     return check("checksums", enabled == "on" and failures == 0, "checksums on, 0 failures", observed, fix)
-
-
-def skipped(name: str, reason: str) -> CheckResult:
-    return CheckResult(name, CheckStatus.SKIP, "not asked for", reason)
 
 
 _OWNED_SEQUENCES = text("""

@@ -16,7 +16,7 @@ from api.providers.databases.embedded.binaries import Binaries, locate_binaries,
 from api.providers.databases.embedded.cluster import Cluster
 from api.providers.databases.embedded.home import open_home
 from api.settings import Settings
-from tests.conftest import free_port
+from deployments.bench.places import free_port
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts PostgreSQL as another user")
 

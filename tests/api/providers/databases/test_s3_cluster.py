@@ -25,8 +25,8 @@ from api.providers.databases.embedded.provider import EmbeddedDatabase
 from api.providers.stores import open_store
 from api.settings import Settings
 from api.settings.store import StoreSettings
+from deployments.bench.places import free_port
 from tests.api.providers.databases.conftest import ids_in, make_history, now, until
-from tests.conftest import free_port
 from tests.s3 import store_settings
 
 

@@ -15,7 +15,7 @@ from api.providers.stores import DirectoryStore, open_store
 from api.providers.stores.s3 import S3Store
 from api.providers.stores.tar_pieces import unpack
 from api.settings.store import StoreSettings
-from tests.conftest import free_port
+from deployments.bench.places import free_port
 from tests.s3 import store_settings
 
 
