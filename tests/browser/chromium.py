@@ -1,14 +1,15 @@
 """A headless Chromium of the machine's own, both colour schemes, two widths, and a login as people do it."""
 
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
 from api.providers.messaging.outbox import Outbox
+from tests.inbox import code_sent
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
@@ -52,19 +53,12 @@ def browser() -> Iterator[Browser]:
 
 def log_in(page: Page, base_url: str, outbox: Outbox, phone: str) -> StorageState:
     """Through the pages; the code is read from the outbox. Returns the cookies for other windows."""
-    before = outbox.latest(phone)
+    asked_at = datetime.now(UTC)
     page.goto(f"{base_url}/login")
     page.fill("#identifier", phone)
     page.click("main button[type=submit]")
     page.wait_for_selector("#code")
-    message = outbox.latest(phone)
-    for _ in range(50):
-        if message is not None and message != before:
-            break
-        page.wait_for_timeout(100)
-        message = outbox.latest(phone)
-    found = re.search(r"\d{6}", message.body if message else "")
-    page.fill("#code", found.group() if found else "")
+    page.fill("#code", code_sent(outbox, phone, asked_at))
     page.click("main button[type=submit]")
     page.wait_for_url("**/app")
     return page.context.storage_state()

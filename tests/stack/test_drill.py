@@ -1,7 +1,6 @@
 """Restore drills on the whole stack: they prove what they claim, refuse what they must, and leave nothing."""
 
 import json
-import re
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ import psycopg
 import pytest
 
 from api.providers.messaging.outbox import Outbox
+from tests.inbox import code_sent
 from tests.stack.conftest import StackUnderTest
 from tests.stack.drills import archive_up_to_now, assert_tidy, database, processes_of_flow_runs, query
 
@@ -159,9 +159,7 @@ def test_a_founder_starts_a_drill_through_the_api_and_reads_its_verdict(stack: S
         assert refused.status_code == 401
         asked_at = datetime.now(UTC)
         founder.post("/auth/otp/start", json={"phone": owner}).raise_for_status()
-        message = outbox.latest(owner, asked_at)
-        assert message is not None
-        (code,) = re.findall(r"\b\d{6}\b", message.body)
+        code = code_sent(outbox, owner, asked_at)
         founder.post("/auth/otp/verify", json={"code": code}).raise_for_status()
         started = founder.post("/api/founder/v1/ops/drills", json={"checks": ["canary", "login"]})
         assert started.status_code == 202

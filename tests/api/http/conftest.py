@@ -1,8 +1,8 @@
 """The whole application over a seeded database, and visitors to it."""
 
 import json
-import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 from fastapi import FastAPI
@@ -12,6 +12,7 @@ from api.app import create_app
 from api.providers.messaging.outbox import Outbox
 from api.settings import Settings
 from deployments.local.seed import partner_keys_file
+from tests.inbox import code_sent
 from tests.product import BASE_URL, OWNER_PHONE, seeded
 
 __all__ = ["seeded"]
@@ -57,14 +58,11 @@ def anyone(visit: Visit) -> TestClient:
 
 def log_in(client: TestClient, outbox: Outbox, phone: str = OWNER_PHONE) -> str:
     """Log in as a person does; returns the code that was used."""
-    before = outbox.latest(phone)
+    asked_at = datetime.now(UTC)
     assert client.post("/auth/otp/start", json={"phone": phone}).status_code == 202
-    message = outbox.latest(phone)
-    assert message is not None and message != before
-    found = re.search(r"\d{6}", message.body)
-    assert found is not None
-    assert client.post("/auth/otp/verify", json={"code": found.group()}).status_code == 200
-    return found.group()
+    code = code_sent(outbox, phone, asked_at)
+    assert client.post("/auth/otp/verify", json={"code": code}).status_code == 200
+    return code
 
 
 @pytest.fixture(scope="session")
