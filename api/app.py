@@ -18,6 +18,7 @@ from api.db import migrate
 from api.db.engine import make_engine, session_scope
 from api.http import auth, errors, founder, integration, ops, probes, static
 from api.http.cookies import Cookies
+from api.http.flag_board import FlagBoard
 from api.http.middleware import BodyLimit, RequestContext, SameOrigin
 from api.http.pages import ops as ops_pages
 from api.http.pages import public, tools
@@ -102,6 +103,7 @@ def compose(settings: Settings) -> Services:
         backups=backups,
         readiness=Readiness(url, migrate.head()),
         cookies=Cookies.from_settings(settings),
+        flags=FlagBoard(),
         allowed_phones=frozenset(platform.founder_phone_list),
     )
 

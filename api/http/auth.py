@@ -22,6 +22,9 @@ from api.http.services import Services
 
 router = APIRouter(prefix="/auth", tags=["login"])
 HOME = "/app"
+_COMMON = ("origin_not_allowed", "body_too_large", "refused", "database_unavailable")
+_ASKING = (*_COMMON, "phone_invalid", "email_invalid")
+_TYPING = (*_COMMON, "code_invalid")
 _log = structlog.get_logger("api.login")
 
 
@@ -41,7 +44,7 @@ async def fields(request: Request) -> dict[str, str]:
 Fields = Annotated[dict[str, str], Depends(fields)]
 
 
-@router.post("/otp/start", status_code=202, responses=documented(403, 422, 503))
+@router.post("/otp/start", status_code=202, responses=documented(*_ASKING))
 def start(request: Request, at: At, body: Fields, tasks: BackgroundTasks) -> Response:
     """`{phone}` or `{email}` → 202, always; the code goes out after the answer."""
     try:
@@ -72,7 +75,7 @@ def start(request: Request, at: At, body: Fields, tasks: BackgroundTasks) -> Res
     return response
 
 
-@router.post("/otp/verify", responses=documented(401, 403, 422, 503))
+@router.post("/otp/verify", responses=documented(*_TYPING))
 def verify(request: Request, at: At, body: Fields) -> Response:
     """`{code}` → 200 with the session cookie (a form: 303 to the dashboard); 401 for any bad code."""
     now, code = at.clock(), "".join(body.get("code", "").split())
@@ -92,7 +95,7 @@ def verify(request: Request, at: At, body: Fields) -> Response:
     return response
 
 
-@router.post("/logout", status_code=303, responses=documented(403, 503))
+@router.post("/logout", status_code=303, responses=documented("origin_not_allowed", "database_unavailable"))
 def logout(request: Request, at: At) -> Response:
     """Ends the session on the server, too. Idempotent."""
     cookie = at.cookies.session(request)

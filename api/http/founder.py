@@ -12,10 +12,10 @@ from api.db.engine import driver_connection
 from api.http import cursors
 from api.http.deps import At, SignedIn
 from api.http.integration_setup import load
-from api.http.problems import documented
+from api.http.problems import FOUNDER_CODES, documented
 from api.http.shapes import LiveUsersOut, Moment, live_users
 
-router = APIRouter(prefix="/api/founder/v1", tags=["founder"], responses=documented(401, 404, 422, 503))
+router = APIRouter(prefix="/api/founder/v1", tags=["founder"], responses=documented(*FOUNDER_CODES))
 
 
 class IntegrationRef(BaseModel):
@@ -90,7 +90,7 @@ def space(at: At, who: SignedIn, slug: str) -> SpaceOut:
     )
 
 
-@router.get("/spaces/{slug}/live")
+@router.get("/spaces/{slug}/live", responses=documented(*FOUNDER_CODES, "cursor_invalid"))
 def space_live(
     at: At,
     who: SignedIn,

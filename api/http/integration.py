@@ -13,12 +13,10 @@ from api.core.presence.rules import Beat
 from api.db.engine import driver_connection
 from api.http import cursors
 from api.http.deps import At, Partner
-from api.http.problems import documented
+from api.http.problems import PARTNER_CODES, documented
 from api.http.shapes import LiveUsersOut, Moment, live_users
 
-router = APIRouter(
-    prefix="/api/integration/v1", tags=["integration"], responses=documented(401, 413, 422, 503)
-)
+router = APIRouter(prefix="/api/integration/v1", tags=["integration"], responses=documented(*PARTNER_CODES))
 
 # No control characters: PostgreSQL stores no NUL, and no log line should break.
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
@@ -70,7 +68,7 @@ def heartbeat(at: At, integration_id: Partner, body: HeartbeatIn) -> HeartbeatOu
     )
 
 
-@router.get("/users/live")
+@router.get("/users/live", responses=documented(*PARTNER_CODES, "cursor_invalid"))
 def users_live(
     at: At,
     integration_id: Partner,

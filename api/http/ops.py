@@ -15,13 +15,21 @@ from api.core.errors import NotFound, Refused
 from api.core.ports import RestorePoint
 from api.db.engine import Session
 from api.http.deps import At, SignedIn
-from api.http.problems import documented
+from api.http.problems import FOUNDER_CODES, documented
 from api.http.services import Services
 from api.http.shapes import Moment
 
-router = APIRouter(prefix="/api/founder/v1/ops", tags=["ops"], responses=documented(401, 422, 503))
+router = APIRouter(prefix="/api/founder/v1/ops", tags=["ops"], responses=documented(*FOUNDER_CODES))
 DEPLOYMENT = "restore-drill/restore-drill"
 LATEST = "latest"
+_STARTING = (
+    *FOUNDER_CODES,
+    "origin_not_allowed",
+    "refused",
+    "provider_rejected",
+    "provider_unavailable",
+    "provider_timed_out",
+)
 
 
 class DrillIn(BaseModel):
@@ -78,14 +86,14 @@ def list_drills(at: At, who: SignedIn, limit: Annotated[int, Query(ge=1, le=100)
     )
 
 
-@router.get("/drills/{drill_id}", responses=documented(404))
+@router.get("/drills/{drill_id}")
 def get_drill(at: At, who: SignedIn, drill_id: str) -> dict[str, Any]:
     """By the drill's id, or by the id of the flow run that a POST answered with."""
     with at.transaction() as session:
         return drill_json(find(session, drill_id), at)
 
 
-@router.post("/drills", status_code=202, responses=documented(403, 502, 504))
+@router.post("/drills", status_code=202, responses=documented(*_STARTING))
 def start_drill(
     at: At,
     who: SignedIn,

@@ -1,8 +1,9 @@
-"""Errors as RFC 9457 documents. `code` is the contract; `title` and `detail` are for people."""
+"""Errors as RFC 9457 documents. `code` is the contract (`CODES`); `title` and `detail` are for people."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Any
 
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -48,6 +49,58 @@ class Problem:
         return JSONResponse(body.model_dump(), self.status, self.headers, media_type=MEDIA_TYPE)
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, object]]:
-    """The `responses` of a route: each status with the problem's shape."""
-    return {status: {"model": ProblemBody, "description": HTTPStatus(status).phrase} for status in statuses}
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a caller may depend on: the status it comes with, and what it means."""
+
+    status: int
+    meaning: str
+
+
+CODES: Mapping[str, Code] = {
+    "login_required": Code(401, "No founder is signed in."),
+    "invalid_api_key": Code(401, "The API key is missing, malformed, unknown, expired or revoked."),
+    "code_invalid": Code(401, "The login code is wrong, used up or too old."),
+    "origin_not_allowed": Code(403, "The request did not come from our own pages."),
+    "not_found": Code(404, "There is no such thing, or not for this caller."),
+    "conflict": Code(409, "The state forbids it now."),
+    "body_too_large": Code(413, "The body is larger than the cap."),
+    "validation_failed": Code(422, "The request is not as described; `errors` points at what is wrong."),
+    "cursor_invalid": Code(422, "The cursor is not one that a list handed out."),
+    "phone_invalid": Code(422, "That is not a phone number."),
+    "email_invalid": Code(422, "That is not an e-mail address."),
+    "refused": Code(422, "It is not allowed, or the input is not acceptable."),
+    "provider_rejected": Code(502, "A service that we rely on said no."),
+    "database_unavailable": Code(503, "The database does not answer; try again."),
+    "provider_unavailable": Code(503, "A service that we rely on could not be reached; try again."),
+    "provider_timed_out": Code(504, "A service that we rely on did not answer in time; look, then retry."),
+}
+"""Every code that a documented operation may answer with. A code keeps its status for ever."""
+
+PARTNER_CODES = ("invalid_api_key", "body_too_large", "validation_failed", "database_unavailable")
+"""What every operation of the integration API may answer with."""
+
+FOUNDER_CODES = ("login_required", "not_found", "body_too_large", "validation_failed", "database_unavailable")
+"""What every operation of the founders' API may answer with."""
+
+
+def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route: for each status the codes that it may come with. Name all of them at the
+    route: what a router says of a status is replaced by what its route says."""
+    by_status: dict[int, list[str]] = {}
+    for code in codes:
+        by_status.setdefault(CODES[code].status, []).append(code)
+    return {status: _described(status, found) for status, found in sorted(by_status.items())}
+
+
+def _described(status: int, codes: Sequence[str]) -> dict[str, Any]:
+    meanings = "\n".join(f"- `{code}`: {CODES[code].meaning}" for code in codes)
+    schema = ProblemBody.model_json_schema()
+    pointed = schema.pop("$defs")["FieldProblem"]
+    schema["properties"]["errors"]["items"] = pointed
+    schema["properties"]["status"] = {"const": status}
+    schema["properties"]["code"] = {"type": "string", "enum": list(codes)}
+    return {
+        "description": f"{HTTPStatus(status).phrase}\n\n{meanings}",
+        "content": {MEDIA_TYPE: {"schema": schema}},
+    }

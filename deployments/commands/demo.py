@@ -97,8 +97,8 @@ def _witness_then_damage(source: str) -> tuple[datetime, int]:
     """Commit a row, remember the moment and what a table holds, then drop the table."""
     with psycopg.connect(source, autocommit=True) as production:
         production.execute(
-            "INSERT INTO entries (id, space_id, external_user_id, referral_code)"
-            " SELECT 'wle_' || %s, id, %s, %s FROM spaces ORDER BY created_at LIMIT 1",
+            "INSERT INTO entries (id, space_id, external_user_id, referral_code, ordinal, rank)"
+            " SELECT 'wle_' || %s, id, %s, %s, 0, 0 FROM spaces ORDER BY created_at LIMIT 1",
             (ROW, ROW, ROW),
         )
         sleep(1)

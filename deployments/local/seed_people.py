@@ -43,6 +43,8 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Person:
     entry_id: str
+    user_id: str
+    ordinal: int
     place: Place
     external_user_id: str
     email: str | None
@@ -62,17 +64,25 @@ def people(places: Sequence[Place], count: int, now: datetime) -> Iterator[Perso
     rng = random.Random(20_260_101)  # noqa: S311  made-up people, no secrets
     weights = list(accumulate(place.weight for place in places))
     recent: dict[str, deque[str]] = {place.integration_id: deque(maxlen=50) for place in places}
+    joined_space = dict.fromkeys((place.space_id for place in places), 0)
     for number in range(count):
         place = rng.choices(places, cum_weights=weights)[0]
         known = recent[place.integration_id]
         joined = now - _HISTORY * (1 - ((number + 1) / (count + 1)) ** 0.5)
-        person = _person(rng, place, number, joined, known, now)
+        joined_space[place.space_id] += 1
+        person = _person(rng, place, number, joined_space[place.space_id], joined, known, now)
         known.append(person.entry_id)
         yield person
 
 
 def _person(
-    rng: random.Random, place: Place, number: int, joined: datetime, known: Sequence[str], now: datetime
+    rng: random.Random,
+    place: Place,
+    number: int,
+    ordinal: int,
+    joined: datetime,
+    known: Sequence[str],
+    now: datetime,
 ) -> Person:
     status = _status(rng, joined, now)
     decided = None if status == "waiting" else min(joined + _DAY * rng.expovariate(0.5), now)
@@ -82,6 +92,8 @@ def _person(
     away = timedelta(seconds=rng.uniform(0, 80)) if rng.random() < 0.1 else _DAY * rng.expovariate(0.5)
     return Person(
         entry_id=seeded_id(rng, "wle"),
+        user_id=seeded_id(rng, "usr"),
+        ordinal=ordinal,
         place=place,
         external_user_id=f"u-{number + 1:07d}",
         email=_email(rng, number) if rng.random() < 0.9 else None,

@@ -7,14 +7,21 @@ from typing import Any
 
 from psycopg import Connection, sql
 
+from api.core.access import rules
 from api.core.crypto import Vault
 from deployments.local.seed_people import Person, Place, people, seeded_id
 
 _ENTRY = (
     "id", "space_id", "integration_id", "external_user_id", "email_cipher", "email_index", "status",
-    "referral_code", "referred_by", "created_at", "decided_at",
+    "referral_code", "referred_by", "created_at", "decided_at", "user_id", "ordinal", "rank",
 )  # fmt: skip
 _GRANT = ("id", "integration_id", "entry_id", "external_user_id", "created_at", "revoked_at")
+_COUNT_REFERRALS = """
+update entries set referrals = counted.number, rank = ordinal - %s * counted.number
+from (select referred_by, count(*) as number from entries where referred_by is not null group by 1) as counted
+where entries.id = counted.referred_by
+"""
+_COUNT_JOINED = "insert into waitlist_counters select space_id, count(*) from entries group by 1"
 _PRESENCE = ("integration_id", "external_user_id", "last_seen", "status")
 
 
@@ -28,6 +35,8 @@ def load(
 
     rng = random.Random(20_260_103)  # noqa: S311  ids of made-up grants
     entries = _copy(connection, "entries", _ENTRY, (_entry(person, vault) for person in stream()))
+    connection.execute(_COUNT_REFERRALS, (rules.RANKS_PER_REFERRAL,))
+    connection.execute(_COUNT_JOINED)
     grants = _copy(connection, "grants", _GRANT, (_grant(p, rng) for p in stream() if p.granted))
     presence = _copy(connection, "presence", _PRESENCE, (_seen(p) for p in stream() if p.last_seen))
     return entries, grants, presence
@@ -47,6 +56,9 @@ def _entry(person: Person, vault: Vault) -> tuple[object, ...]:
         person.referred_by,
         person.created_at,
         person.decided_at,
+        person.user_id,
+        person.ordinal,
+        person.ordinal,
     )
 
 

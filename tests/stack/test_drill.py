@@ -76,8 +76,8 @@ def test_the_row_is_there_and_the_damage_is_not(stack: StackUnderTest) -> None:
     """A target time between a write and a later deletion; the copy is kept, read, and released."""
     query(
         stack,
-        "INSERT INTO entries (id, space_id, external_user_id, referral_code)"
-        " SELECT 'wle_witness', id, 'witness', 'witness' FROM spaces ORDER BY created_at LIMIT 1",
+        "INSERT INTO entries (id, space_id, external_user_id, referral_code, ordinal, rank)"
+        " SELECT 'wle_witness', id, 'witness', 'witness', 0, 0 FROM spaces ORDER BY created_at LIMIT 1",
     )
     time.sleep(1)
     moment = datetime.now(UTC)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from api.core.access.models import Entry, Grant, Integration, Space
+from api.core.access.models import Entry, Grant, Integration, Space, WaitlistCounter
 
 
 def spaces_of(session: Session, owner_id: str) -> Sequence[Space]:
@@ -80,6 +81,16 @@ def note_first_call(session: Session, integration_id: str, now: datetime) -> Non
     )
 
 
+def next_ordinal(session: Session, space_id: str) -> int:
+    """The number of the next one to join. Holds the space's counter for this transaction."""
+    counted = upsert(WaitlistCounter).values(space_id=space_id, joined=1)
+    return session.execute(
+        counted.on_conflict_do_update(
+            index_elements=[WaitlistCounter.space_id], set_={"joined": WaitlistCounter.joined + 1}
+        ).returning(WaitlistCounter.joined)
+    ).scalar_one()
+
+
 def add_entry(session: Session, values: dict[str, object]) -> None:
     session.execute(insert(Entry).values(**values))
 
@@ -97,7 +108,7 @@ def oldest_waiting(session: Session, of: Integration, limit: int) -> Sequence[En
     return session.scalars(
         select(Entry)
         .where(Entry.space_id == of.space_id, Entry.status == "waiting", Entry.integration_id == of.id)
-        .order_by(Entry.seq)
+        .order_by(Entry.rank, Entry.seq)
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()

@@ -1,7 +1,10 @@
-"""The integration checklist: what a partner has done and what is left, decided without a database."""
+"""What is decided without a database: places in line, and the integration checklist."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+RANKS_PER_REFERRAL = 10
+"""How many places in the order of joining a person moves up for each one who joined by their code."""
 
 
 @dataclass(frozen=True, slots=True)

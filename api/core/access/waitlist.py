@@ -27,11 +27,15 @@ def join(
         return known.id
     integration = _integration(session, integration_id)
     entry_id = new_id("wle")
+    ordinal = queries.next_ordinal(session, integration.space_id)
     values: dict[str, object] = {
         "id": entry_id,
         "space_id": integration.space_id,
         "integration_id": integration.id,
         "external_user_id": external_user_id,
+        "user_id": new_id("usr"),
+        "ordinal": ordinal,
+        "rank": ordinal,
         "referral_code": secrets.token_hex(6),
         "created_at": now,
     }

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from api.core.crypto import Signer
 from api.core.founders import queries
 from api.core.founders.models import FounderSession
+from api.core.ids import new_id
 
 IDLE = timedelta(days=7)
 ABSOLUTE = timedelta(days=30)
@@ -24,6 +25,8 @@ def open_session(session: Session, signer: Signer, founder_id: str, now: datetim
         session,
         {
             "id_hash": _hash(random_id),
+            "id": new_id("ses"),
+            "proven_at": now,
             "founder_id": founder_id,
             "created_at": now,
             "last_seen_at": now,

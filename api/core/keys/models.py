@@ -18,3 +18,5 @@ class ApiKey(Base):
     created_xid: Mapped[int] = created_xid()
     revoked_at: Mapped[datetime | None] = mapped_column(DateTime(True))
     last_used_at: Mapped[datetime | None] = mapped_column(DateTime(True))
+    expires_at: Mapped[datetime | None] = mapped_column(DateTime(True))
+    created_by: Mapped[str | None] = mapped_column(Text)

@@ -1,8 +1,8 @@
-"""The table of presence: one row per user and integration, rewritten by every heartbeat."""
+"""Tables of presence: one row per user and integration, rewritten by every heartbeat; counts per minute."""
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Text
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api.db.base import Base
@@ -18,3 +18,15 @@ class Presence(Base):
     external_user_id: Mapped[str] = mapped_column(Text, primary_key=True)
     last_seen: Mapped[datetime] = mapped_column(DateTime(True))
     status: Mapped[str] = mapped_column(Text)
+
+
+class PresenceMinute(Base):
+    """How many were live at the end of a minute: what the last 24 hours are drawn from."""
+
+    __tablename__ = "presence_minutes"
+
+    integration_id: Mapped[str] = mapped_column(
+        ForeignKey("integrations.id", ondelete="CASCADE"), primary_key=True
+    )
+    minute: Mapped[datetime] = mapped_column(DateTime(True), primary_key=True)
+    live: Mapped[int] = mapped_column(Integer)

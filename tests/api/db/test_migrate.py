@@ -9,9 +9,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect
 
 import api.core.access.models
+import api.core.audit.models
+import api.core.chat.models
+import api.core.flags.models
 import api.core.founders.models
+import api.core.idempotency.models
 import api.core.keys.models
-import api.core.presence.models  # noqa: F401  their tables register on import
+import api.core.presence.models
+import api.core.privacy.models
+import api.core.webhooks.models  # noqa: F401  their tables register on import
 from api.db import migrate
 from api.db.base import Base
 from api.db.engine import make_engine

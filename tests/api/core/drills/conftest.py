@@ -17,8 +17,8 @@ ROWS = """
 INSERT INTO founders (id, name, phone_cipher, phone_index) VALUES ('fnd_1', 'Ada', 'x', 'a');
 INSERT INTO spaces (id, slug, name, owner_id) VALUES ('spc_1', 'ada', 'Ada''s space', 'fnd_1');
 INSERT INTO integrations (id, space_id, name) VALUES ('int_1', 'spc_1', 'Web');
-INSERT INTO entries (id, space_id, integration_id, external_user_id, status, referral_code)
-    SELECT 'wle_' || n, 'spc_1', 'int_1', 'u' || n, 'accepted', 'r' || n FROM generate_series(1, 50) n;
+INSERT INTO entries (id, space_id, integration_id, external_user_id, status, referral_code, ordinal, rank)
+    SELECT 'wle_' || n, 'spc_1', 'int_1', 'u' || n, 'accepted', 'r' || n, n, n FROM generate_series(1, 50) n;
 INSERT INTO grants (id, integration_id, entry_id, external_user_id)
     SELECT 'grt_' || n, 'int_1', 'wle_' || n, 'u' || n FROM generate_series(1, 20) n;
 INSERT INTO presence (integration_id, external_user_id, last_seen, status)

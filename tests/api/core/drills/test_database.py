@@ -36,8 +36,8 @@ def test_rows_that_came_or_changed_after_the_fingerprint_do_not_disturb_it(engin
     with Session(engine) as slow:  # a writer that was under way, and commits after the fingerprint
         slow.execute(
             text(
-                "INSERT INTO entries (id, space_id, integration_id, external_user_id, referral_code)"
-                " VALUES ('wle_slow', 'spc_1', 'int_1', 'slow', 'slow')"
+                "INSERT INTO entries (id, space_id, integration_id, external_user_id, referral_code,"
+                " ordinal, rank) VALUES ('wle_slow', 'spc_1', 'int_1', 'slow', 'slow', 51, 51)"
             )
         )
         fingerprint(engine)
@@ -45,8 +45,8 @@ def test_rows_that_came_or_changed_after_the_fingerprint_do_not_disturb_it(engin
     run(engine, "UPDATE entries SET status = 'rejected', decided_at = now() WHERE id = 'wle_7'")
     run(
         engine,
-        "INSERT INTO entries (id, space_id, integration_id, external_user_id, referral_code)"
-        " VALUES ('wle_new', 'spc_1', 'int_1', 'new', 'new')",
+        "INSERT INTO entries (id, space_id, integration_id, external_user_id, referral_code, ordinal, rank)"
+        " VALUES ('wle_new', 'spc_1', 'int_1', 'new', 'new', 52, 52)",
     )
     results = digests(engine)
     assert {result.status for result in results.values()} == {CheckStatus.PASS}

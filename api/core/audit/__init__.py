@@ -1,0 +1,5 @@
+"""Who did what to whom: one row per act, written in the act's own transaction."""
+
+from api.core.audit.service import record
+
+__all__ = ["record"]

@@ -1,0 +1,1 @@
+"""Conversations between a founder and one person: `models` · `queries` · `service`."""

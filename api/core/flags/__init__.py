@@ -1,0 +1,1 @@
+"""Feature flags and pauses: `models` · `rules` (pure) · `queries` · `service`."""

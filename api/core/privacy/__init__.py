@@ -1,0 +1,1 @@
+"""What is kept of a person, handed out or forgotten: `models` · `queries` · `service`."""

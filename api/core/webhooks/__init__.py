@@ -1,0 +1,1 @@
+"""Signed webhooks to partners: `models` · `signing` (pure) · `queries` · `service`."""
