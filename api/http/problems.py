@@ -64,6 +64,7 @@ CODES: Mapping[str, Code] = {
     "origin_not_allowed": Code(403, "The request did not come from our own pages."),
     "not_found": Code(404, "There is no such thing, or not for this caller."),
     "conflict": Code(409, "The state forbids it now."),
+    "rotation_in_progress": Code(409, "The grace of an earlier rotation still runs; wait, or force it."),
     "body_too_large": Code(413, "The body is larger than the cap."),
     "validation_failed": Code(422, "The request is not as described; `errors` points at what is wrong."),
     "cursor_invalid": Code(422, "The cursor is not one that a list handed out."),

@@ -1,1 +1,1 @@
-"""Signed webhooks to partners: `models` · `signing` (pure) · `queries` · `service`."""
+"""Signed webhooks to partners: `models` · `signing` (pure) · `queries` · `secrets` (rotation)."""

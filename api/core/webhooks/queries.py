@@ -1,1 +1,71 @@
 """SQL of webhooks."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Select, func, insert, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from api.core.webhooks.models import WebhookSecret
+
+
+def lock_secrets(session: Session, integration_id: str) -> None:
+    """Until the transaction ends; also where there is no secret yet."""
+    session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtext('webhook_secrets'), hashtext(:i))"), {"i": integration_id}
+    )
+
+
+def add_secret(
+    session: Session, secret_id: str, integration_id: str, cipher: bytes, actor: str, now: datetime
+) -> None:
+    session.execute(
+        insert(WebhookSecret).values(
+            id=secret_id,
+            integration_id=integration_id,
+            secret_cipher=cipher,
+            created_by=actor,
+            created_at=now,
+        )
+    )
+
+
+def secrets_of(session: Session, integration_id: str) -> Sequence[WebhookSecret]:
+    """Newest first."""
+    return session.scalars(_newest_first(integration_id)).all()
+
+
+def valid_secrets(session: Session, integration_id: str, now: datetime) -> Sequence[WebhookSecret]:
+    """Newest first."""
+    return session.scalars(_newest_first(integration_id).where(_valid(now))).all()
+
+
+def expire_secrets(session: Session, integration_id: str, now: datetime, until: datetime) -> None:
+    """What is valid now ends at `until`, or earlier where that was so."""
+    session.execute(
+        update(WebhookSecret)
+        .where(WebhookSecret.integration_id == integration_id, _valid(now))
+        .values(expires_at=func.least(WebhookSecret.expires_at, until))
+    )
+
+
+def touch_secrets(session: Session, secret_ids: Sequence[str], now: datetime, every: timedelta) -> None:
+    """Remember the use, at most once per `every`."""
+    stale = or_(WebhookSecret.last_used_at.is_(None), WebhookSecret.last_used_at < now - every)
+    session.execute(
+        update(WebhookSecret).where(WebhookSecret.id.in_(secret_ids), stale).values(last_used_at=now)
+    )
+
+
+def _newest_first(integration_id: str) -> Select[tuple[WebhookSecret]]:
+    return (
+        select(WebhookSecret)
+        .where(WebhookSecret.integration_id == integration_id)
+        .order_by(WebhookSecret.created_at.desc(), WebhookSecret.id.desc())
+    )
+
+
+def _valid(now: datetime) -> ColumnElement[bool]:
+    return WebhookSecret.revoked_at.is_(None) & or_(
+        WebhookSecret.expires_at.is_(None), WebhookSecret.expires_at > now
+    )

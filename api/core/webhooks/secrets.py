@@ -1,0 +1,78 @@
+"""Signing secrets of an integration: sealed at rest, several valid at once while a rotation is under way."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from api.core import audit
+from api.core.crypto import Vault
+from api.core.errors import Conflict, Refused
+from api.core.ids import new_id
+from api.core.webhooks import queries, signing
+
+MAX_GRACE = timedelta(days=7)
+_TOUCH_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretView:
+    id: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+    def valid(self, now: datetime) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+
+
+def rotate(
+    session: Session,
+    vault: Vault,
+    integration_id: str,
+    grace: timedelta,
+    now: datetime,
+    actor: str,
+    forced: bool = False,
+) -> tuple[str, str]:
+    """A new secret: its id and its plaintext, which is never shown again. The old one is valid until
+    `now + grace`. Raises `Conflict` (`rotation_in_progress`) while an earlier rotation's grace runs, unless
+    `forced`: then nothing outlives the new grace. Audited."""
+    if not timedelta(0) <= grace <= MAX_GRACE:
+        raise Refused("The grace is longer than 7 days, or negative.", fix="Choose 0 to 604800 seconds.")
+    queries.lock_secrets(session, integration_id)
+    ending = [
+        one for one in queries.valid_secrets(session, integration_id, now) if one.expires_at is not None
+    ]
+    if ending and not forced:
+        raise Conflict(
+            f"A rotation is under way: the old secret works until {ending[0].expires_at:%Y-%m-%d %H:%M} UTC.",
+            fix="Wait for it, or force the rotation.",
+            code="rotation_in_progress",
+        )
+    queries.expire_secrets(session, integration_id, now, now + grace)
+    secret_id, plaintext = new_id("whs"), signing.generate()
+    queries.add_secret(session, secret_id, integration_id, vault.seal(plaintext, secret_id), actor, now)
+    said = {"secret_id": secret_id, "grace_seconds": int(grace.total_seconds()), "forced": forced}
+    audit.record(session, actor, "webhook_secrets.rotate", integration_id, now, said)
+    return secret_id, plaintext
+
+
+def of_integration(session: Session, integration_id: str) -> list[SecretView]:
+    """Newest first, without the secret."""
+    return [
+        SecretView(one.id, one.created_at, one.expires_at, one.revoked_at, one.last_used_at)
+        for one in queries.secrets_of(session, integration_id)
+    ]
+
+
+def valid(
+    session: Session, vault: Vault, integration_id: str, now: datetime, fallback: str | None = None
+) -> list[str]:
+    """What to sign with now, newest first, noted as used; `fallback` only where the integration has none."""
+    found = queries.valid_secrets(session, integration_id, now)
+    if not found:
+        return [fallback] if fallback else []
+    queries.touch_secrets(session, [one.id for one in found], now, _TOUCH_EVERY)
+    return [vault.open(one.secret_cipher, one.id) for one in found]
