@@ -18,6 +18,7 @@ from api.db import migrate
 from api.db.engine import make_engine, session_scope
 from api.http import auth, errors, founder, integration, ops, probes, static
 from api.http.cookies import Cookies
+from api.http.draining import Draining
 from api.http.flag_board import FlagBoard
 from api.http.middleware import BodyLimit, RequestContext, SameOrigin
 from api.http.pages import ops as ops_pages
@@ -77,6 +78,7 @@ def compose(settings: Settings) -> Services:
     if platform.session_secret_previous:
         ring.append(platform.session_secret_previous.get_secret_value())
     url = platform.database_url.get_secret_value()
+    draining = Draining()
     engine = make_engine(url, pool_size=10, application_name=f"firstuser-api-{service.env}")
 
     @cache
@@ -101,7 +103,8 @@ def compose(settings: Settings) -> Services:
         messenger=messenger(settings),
         prefect=Prefect.from_settings(service),
         backups=backups,
-        readiness=Readiness(url, migrate.head()),
+        readiness=Readiness(url, migrate.head(), draining),
+        draining=draining,
         cookies=Cookies.from_settings(settings),
         flags=FlagBoard(),
         allowed_phones=frozenset(platform.founder_phone_list),
@@ -117,18 +120,22 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
 
 
 def _drain_on_sigterm(services: Services) -> None:
-    """On SIGTERM readyz turns 503 first; the server's own handler follows when the balancer has seen it."""
-    if signal.getsignal(signal.SIGTERM) in {signal.SIG_DFL, signal.SIG_IGN, None}:
+    """On SIGTERM readyz turns 503 first; streams end and the server's own handler follows when the balancer
+    has seen it. A second SIGTERM does not wait for the balancer."""
+    server = signal.getsignal(signal.SIGTERM)
+    if not callable(server):
         return  # no server is in charge of signals: a test, or a thread
-    before = signal.getsignal(signal.SIGTERM)
-    loop = asyncio.get_running_loop()
+    loop, draining = asyncio.get_running_loop(), services.draining
 
-    def drain(number: int, frame: FrameType | None) -> None:
-        services.readiness.draining = True
-        if callable(before):
-            loop.call_soon_threadsafe(
-                loop.call_later, services.settings.service.drain_seconds, before, number, frame
-            )
+    def leave(number: int) -> None:
+        if not draining.ending:
+            draining.end()
+            server(number, None)
+
+    def drain(number: int, _: FrameType | None) -> None:
+        interval = 0.0 if draining.begun else services.settings.service.drain_seconds
+        draining.begin()
+        loop.call_soon_threadsafe(loop.call_later, interval, leave, number)
 
     signal.signal(signal.SIGTERM, drain)
 

@@ -1,7 +1,6 @@
 """Login by code. Forms get pages, JSON gets JSON; whoever asks for a code learns nothing about who exists."""
 
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import structlog
 from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
@@ -14,6 +13,7 @@ from api.core.founders.login import CodeToSend
 from api.core.founders.service import FounderView
 from api.core.ports import OutgoingMessage
 from api.db.engine import Session
+from api.http import destinations
 from api.http.cookies import new_browser_id
 from api.http.deps import At
 from api.http.pages.rendering import render
@@ -21,7 +21,6 @@ from api.http.problems import Problem, documented
 from api.http.services import Services
 
 router = APIRouter(prefix="/auth", tags=["login"])
-HOME = "/app"
 _COMMON = ("origin_not_allowed", "body_too_large", "refused", "database_unavailable")
 _ASKING = (*_COMMON, "phone_invalid", "email_invalid")
 _TYPING = (*_COMMON, "code_invalid")
@@ -52,7 +51,7 @@ def start(request: Request, at: At, body: Fields, tasks: BackgroundTasks) -> Res
     except Refused as error:
         if not _is_form(request):
             raise
-        shown = {"problem": error, "next": _next(body), "typed": body}
+        shown = {"problem": error, "next": _next(body), "typed": body, "again": False}
         return render(request, "login.html", shown, status=422, title="Log in")
     browser_id = at.cookies.browser_id(request) or new_browser_id()
     with at.transaction() as session:
@@ -81,7 +80,7 @@ def verify(request: Request, at: At, body: Fields) -> Response:
     now, code = at.clock(), "".join(body.get("code", "").split())
     with at.transaction() as session:
         attempt = login.verify(session, at.code_signer, at.cookies.browser_id(request) or "", code, now)
-        opened = _open(session, at, attempt.founder_id) if attempt.founder_id else None
+        opened = _open(session, at, request, attempt.founder_id) if attempt.founder_id else None
     _log.info("code typed", verdict=attempt.verdict)
     if opened is None:
         return _wrong_code(request, body)
@@ -112,8 +111,11 @@ def _max_codes(at: Services) -> int | None:
     return None if at.messenger.name == "outbox" else otp.MAX_CODES_PER_WINDOW
 
 
-def _open(session: Session, at: Services, founder_id: str) -> tuple[FounderView, str]:
-    """The founder, and the cookie of their new session."""
+def _open(session: Session, at: Services, request: Request, founder_id: str) -> tuple[FounderView, str]:
+    """The founder, and the cookie of their new session, which takes the place of the browser's old one."""
+    before = at.cookies.session(request)
+    if before:
+        sessions.close_session(session, at.session_signer, before, at.clock())
     cookie = sessions.open_session(session, at.session_signer, founder_id, at.clock())
     return service.view(session, at.vault, founder_id), cookie
 
@@ -151,9 +153,7 @@ def _wrong_code(request: Request, body: dict[str, str]) -> Response:
 
 
 def _next(body: dict[str, str]) -> str:
-    """Where to go after the login: only ever one of our own pages."""
-    wanted = body.get("next", "")
-    return quote(wanted, safe="/") if wanted == HOME or wanted.startswith(f"{HOME}/") else HOME
+    return destinations.safe(body.get("next", ""))
 
 
 def _is_form(request: Request) -> bool:

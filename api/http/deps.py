@@ -7,8 +7,9 @@ from fastapi import Depends, Request
 from api.core.founders import service as founders
 from api.core.founders import sessions
 from api.core.founders.service import FounderView
+from api.core.founders.sessions import OpenSession
 from api.core.keys import service as keys
-from api.http.errors import Unauthenticated
+from api.http.errors import ProofTooOld, Unauthenticated
 from api.http.services import Services, services
 
 At = Annotated[Services, Depends(services)]
@@ -16,12 +17,29 @@ At = Annotated[Services, Depends(services)]
 
 def founder(request: Request, at: At) -> FounderView:
     """The founder whose session the cookie names. Raises `Unauthenticated`."""
+    return _signed_in(request, at)[0]
+
+
+def recently_proven(request: Request, at: At) -> FounderView:
+    """The founder, whose last code is not long ago. Raises `Unauthenticated`, `ProofTooOld`."""
+    who, opened = _signed_in(request, at)
+    if not sessions.recently_proven(opened, at.clock()):
+        raise ProofTooOld
+    return who
+
+
+def current_session(request: Request, at: At) -> OpenSession:
+    """The session itself. Raises `Unauthenticated`."""
+    return _signed_in(request, at)[1]
+
+
+def _signed_in(request: Request, at: Services) -> tuple[FounderView, OpenSession]:
     cookie = at.cookies.session(request)
     if cookie:
         with at.transaction() as session:
-            founder_id = sessions.founder_id_of(session, at.session_signer, cookie, at.clock())
-            if founder_id:
-                return founders.view(session, at.vault, founder_id)
+            opened = sessions.current(session, at.session_signer, cookie, at.clock())
+            if opened:
+                return founders.view(session, at.vault, opened.founder_id), opened
     raise Unauthenticated("login_required", "Log in first.")
 
 
@@ -37,4 +55,7 @@ def partner(request: Request, at: At) -> str:
 
 
 SignedIn = Annotated[FounderView, Depends(founder)]
+RecentlyProven = Annotated[FounderView, Depends(recently_proven)]
+"""For what a browser left open must not be able to do. Name `recent_login_required` at an API's route."""
+CurrentSession = Annotated[OpenSession, Depends(current_session)]
 Partner = Annotated[str, Depends(partner)]

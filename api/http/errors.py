@@ -18,6 +18,7 @@ from api.core.errors import (
     Unavailable,
 )
 from api.db.engine import DATABASE_AWAY
+from api.http import destinations
 from api.http.middleware import MAX_BODY, BodyTooLarge
 from api.http.pages.rendering import render
 from api.http.problems import FieldProblem, Problem
@@ -43,9 +44,15 @@ class Unauthenticated(Exception):
         self.code, self.detail, self.scheme = code, detail, scheme
 
 
+class ProofTooOld(Exception):
+    """Somebody is signed in whose last code is too long ago for this: a page sends to the login, an API says
+    403 `recent_login_required`."""
+
+
 def install(app: FastAPI) -> None:
     app.add_exception_handler(FirstUserError, _refusal)
     app.add_exception_handler(Unauthenticated, _unauthenticated)
+    app.add_exception_handler(ProofTooOld, _proof_too_old)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(BodyTooLarge, _too_large)
@@ -77,17 +84,23 @@ def _refusal(request: Request, error: Exception) -> Response:
 def _unauthenticated(request: Request, error: Exception) -> Response:
     assert isinstance(error, Unauthenticated)  # noqa: S101
     if not request.url.path.startswith("/api/"):
-        return _to_login(request)
+        return _to_login(request, destinations.login(request))
     headers = {"WWW-Authenticate": error.scheme} if error.scheme else {}
     return answer(request, Problem(401, error.code, error.detail, headers=headers))
 
 
-def _to_login(request: Request) -> Response:
+def _proof_too_old(request: Request, _: Exception) -> Response:
+    if not request.url.path.startswith("/api/"):
+        return _to_login(request, destinations.login(request, again=True))
+    detail = "Log in again first: this needs a code that was typed within the last ten minutes."
+    return answer(request, Problem(403, "recent_login_required", detail))
+
+
+def _to_login(request: Request, address: str) -> Response:
     """A fragment asked for by htmx cannot be redirected into: the whole page goes."""
     if request.headers.get("hx-request"):
-        return Response(status_code=204, headers={"HX-Redirect": "/login"})
-    target = f"/login?next={request.url.path}" if request.method == "GET" else "/login"
-    return Response(status_code=303, headers={"Location": target})
+        return Response(status_code=204, headers={"HX-Redirect": address})
+    return Response(status_code=303, headers={"Location": address})
 
 
 def _invalid(request: Request, error: Exception) -> Response:

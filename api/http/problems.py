@@ -61,6 +61,7 @@ CODES: Mapping[str, Code] = {
     "login_required": Code(401, "No founder is signed in."),
     "invalid_api_key": Code(401, "The API key is missing, malformed, unknown, expired or revoked."),
     "code_invalid": Code(401, "The login code is wrong, used up or too old."),
+    "recent_login_required": Code(403, "The founder has to log in again: the last code is too long ago."),
     "origin_not_allowed": Code(403, "The request did not come from our own pages."),
     "not_found": Code(404, "There is no such thing, or not for this caller."),
     "conflict": Code(409, "The state forbids it now."),

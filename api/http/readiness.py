@@ -12,6 +12,8 @@ from typing import Any
 
 import psycopg
 
+from api.http.draining import Draining
+
 CACHE_S = 2.0
 QUERY_TIMEOUT_S = 0.5
 _CONNECT_TIMEOUT_S = 2
@@ -27,17 +29,17 @@ class ReadyReport:
 
 
 class Readiness:
-    def __init__(self, database_url: str, expected_revision: str) -> None:
+    def __init__(self, database_url: str, expected_revision: str, draining: Draining) -> None:
         self._url = "postgresql://" + database_url.partition("://")[2]
         self._expected = expected_revision
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._lock = asyncio.Lock()
         self._cached: tuple[float, ReadyReport] | None = None
-        self.draining = False
+        self._draining = draining
 
     async def report(self) -> ReadyReport:
         async with self._lock:
-            if self.draining or self._cached is None or time.monotonic() - self._cached[0] > CACHE_S:
+            if self._draining.begun or self._cached is None or time.monotonic() - self._cached[0] > CACHE_S:
                 self._cached = (time.monotonic(), await self._look())
             return self._cached[1]
 
@@ -57,7 +59,7 @@ class Readiness:
                 expected=self._expected,
                 current=revision,
             ),
-            "draining": _check(not self.draining, "this process is going away"),
+            "draining": _check(not self._draining.begun, "this process is going away"),
         }
         return ReadyReport(all(check["status"] == "ok" for check in checks.values()), checks)
 

@@ -11,6 +11,7 @@ from api.core.crypto import Signer, Vault
 from api.core.ports import DatabaseProvider, Messenger
 from api.db.engine import Session
 from api.http.cookies import Cookies
+from api.http.draining import Draining
 from api.http.flag_board import FlagBoard
 from api.http.readiness import Readiness
 from api.providers.orchestration.prefect import Prefect
@@ -31,6 +32,7 @@ class Services:
     prefect: Prefect
     backups: Callable[[], DatabaseProvider]
     readiness: Readiness
+    draining: Draining
     cookies: Cookies
     flags: FlagBoard
     allowed_phones: Collection[str]

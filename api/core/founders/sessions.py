@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -15,7 +16,17 @@ from api.core.ids import new_id
 
 IDLE = timedelta(days=7)
 ABSOLUTE = timedelta(days=30)
+PROOF_LASTS = timedelta(minutes=10)
 _TOUCH_EVERY = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """`proven_at`: when its person last typed a code."""
+
+    id: str
+    founder_id: str
+    proven_at: datetime
 
 
 def open_session(session: Session, signer: Signer, founder_id: str, now: datetime) -> str:
@@ -36,15 +47,20 @@ def open_session(session: Session, signer: Signer, founder_id: str, now: datetim
     return f"{random_id}.{base64.urlsafe_b64encode(signer.sign(random_id)).decode().rstrip('=')}"
 
 
-def founder_id_of(session: Session, signer: Signer, cookie: str, now: datetime) -> str | None:
-    """Whose session it is; None when it is forged, revoked, idle for too long or too old."""
+def current(session: Session, signer: Signer, cookie: str, now: datetime) -> OpenSession | None:
+    """The cookie's session; None when it is forged, revoked, idle for too long or too old."""
     id_hash = _verified(signer, cookie)
     found = queries.session_by_hash(session, id_hash) if id_hash else None
     if found is None or not is_alive(found, now):
         return None
     if now - found.last_seen_at > _TOUCH_EVERY:
         queries.touch_session(session, found.id_hash, now)
-    return found.founder_id
+    return OpenSession(found.id, found.founder_id, found.proven_at)
+
+
+def recently_proven(opened: OpenSession, now: datetime) -> bool:
+    """Whether it was the person who typed a code just now, and not whoever found the browser open."""
+    return now - opened.proven_at <= PROOF_LASTS
 
 
 def close_session(session: Session, signer: Signer, cookie: str, now: datetime) -> None:

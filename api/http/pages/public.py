@@ -10,6 +10,7 @@ from api.core.errors import NotFound
 from api.core.founders import sessions
 from api.core.presence import service as presence
 from api.db.engine import driver_connection
+from api.http import destinations
 from api.http.deps import At
 from api.http.pages.rendering import outbox_is_public, render
 from api.providers.messaging.outbox import Outbox
@@ -31,13 +32,17 @@ def homepage(request: Request, at: At) -> Response:
 
 
 @router.get("/login")
-def login_page(request: Request, at: At, next: Annotated[str, Query()] = "/app") -> Response:
+def login_page(
+    request: Request, at: At, next: Annotated[str, Query()] = destinations.HOME, again: bool = False
+) -> Response:
+    """`again`: whoever is signed in is to type a code once more."""
     cookie = at.cookies.session(request)
-    if cookie:
+    if cookie and not again:
         with at.transaction() as session:
-            if sessions.founder_id_of(session, at.session_signer, cookie, at.clock()):
-                return RedirectResponse("/app", 303)
-    return render(request, "login.html", {"problem": None, "next": next, "typed": {}}, title="Log in")
+            if sessions.current(session, at.session_signer, cookie, at.clock()):
+                return RedirectResponse(destinations.safe(next), 303)
+    shown = {"problem": None, "next": next, "typed": {}, "again": again}
+    return render(request, "login.html", shown, title="Log in")
 
 
 @router.get("/outbox")

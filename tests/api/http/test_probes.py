@@ -85,7 +85,7 @@ def test_draining_shows_at_once(seeded: Settings) -> None:
     app = create_app(seeded)
     with TestClient(app, base_url=BASE_URL) as client:
         assert client.get("/api/readyz").status_code == 200
-        app.state.services.readiness.draining = True
+        app.state.services.draining.begin()
         assert verbose(client)[1]["draining"]["status"] == "failing"
         assert client.get("/api/healthz").status_code == 200
 

@@ -19,7 +19,8 @@ def cookie(session: Session, vault: Vault, signer: Signer) -> str:
 
 def who(session: Session, signer: Signer, cookie: str, after: timedelta = timedelta()) -> str | None:
     session.expire_all()
-    return sessions.founder_id_of(session, signer, cookie, NOW + after)
+    found = sessions.current(session, signer, cookie, NOW + after)
+    return found.founder_id if found else None
 
 
 def test_the_database_holds_no_cookie(session: Session, signer: Signer, cookie: str) -> None:
