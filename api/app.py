@@ -16,7 +16,7 @@ from api.core.crypto import Signer, Vault, data_keys
 from api.core.ports import DatabaseProvider
 from api.db import migrate
 from api.db.engine import make_engine, session_scope
-from api.http import auth, errors, founder, integration, ops, probes, static
+from api.http import auth, errors, founder, founder_integrations, integration, ops, probes, static
 from api.http.cookies import Cookies
 from api.http.draining import Draining
 from api.http.flag_board import FlagBoard
@@ -34,6 +34,7 @@ ROUTERS = (
     auth.router,
     integration.router,
     founder.router,
+    founder_integrations.router,
     ops.router,
     public.router,
     tools.router,

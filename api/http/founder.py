@@ -1,4 +1,4 @@
-"""The founders' API: their spaces, integrations and live users, as JSON."""
+"""The founders' API: their spaces and live users, as JSON."""
 
 from typing import Annotated
 
@@ -6,12 +6,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from api.core.access import service as access
-from api.core.access.rules import ChecklistItem
 from api.core.presence import service as presence
 from api.db.engine import driver_connection
 from api.http import cursors
 from api.http.deps import At, SignedIn
-from api.http.integration_setup import load
 from api.http.problems import FOUNDER_CODES, documented
 from api.http.shapes import LiveUsersOut, Moment, live_users
 
@@ -36,36 +34,6 @@ class SpaceOut(BaseModel):
     grants: dict[str, int]
     integrations: list[IntegrationRef]
     live: LiveCount
-
-
-class KeyOut(BaseModel):
-    id: str
-    created_at: Moment
-    last_used_at: Moment | None
-    revoked_at: Moment | None
-
-
-class ChecklistItemOut(BaseModel):
-    key: str
-    title: str
-    done: bool
-    next_step: str
-
-    @classmethod
-    def of(cls, item: ChecklistItem) -> "ChecklistItemOut":
-        return cls.model_validate(item, from_attributes=True)
-
-
-class IntegrationOut(BaseModel):
-    id: str
-    name: str
-    space_id: str
-    return_urls: list[str]
-    origins: list[str]
-    webhook_url: str | None
-    created_at: Moment
-    keys: list[KeyOut]
-    checklist: list[ChecklistItemOut]
 
 
 @router.get("/spaces/{slug}")
@@ -110,21 +78,3 @@ def space_live(
             limit,
         )
     return live_users(page)
-
-
-@router.get("/integrations/{integration_id}")
-def integration(at: At, who: SignedIn, integration_id: str) -> IntegrationOut:
-    with at.transaction() as session:
-        setup = load(session, at, who.id, integration_id)
-    found = setup.integration
-    return IntegrationOut(
-        id=found.id,
-        name=found.name,
-        space_id=found.space_id,
-        return_urls=found.return_urls,
-        origins=found.origins,
-        webhook_url=found.webhook_url,
-        created_at=found.created_at,
-        keys=[KeyOut.model_validate(key, from_attributes=True) for key in setup.keys],
-        checklist=[ChecklistItemOut.of(item) for item in setup.checklist],
-    )

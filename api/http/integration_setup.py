@@ -1,4 +1,4 @@
-"""One integration as its setup page and its JSON show it: composed of three capabilities."""
+"""One integration as its setup page and its JSON show it: composed of four capabilities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +7,11 @@ from api.core.access import service as access
 from api.core.access.models import Integration
 from api.core.access.rules import ChecklistItem, SetupFacts, checklist
 from api.core.keys import service as keys
+from api.core.keys.rules import WORKING
 from api.core.keys.service import KeyView
 from api.core.presence import service as presence
+from api.core.webhooks import secrets
+from api.core.webhooks.secrets import SecretView
 from api.db.engine import Session, driver_connection
 from api.http.services import Services
 
@@ -17,6 +20,7 @@ from api.http.services import Services
 class IntegrationSetup:
     integration: Integration
     keys: Sequence[KeyView]
+    secrets: Sequence[SecretView]
     checklist: Sequence[ChecklistItem]
 
 
@@ -29,7 +33,7 @@ def load(session: Session, at: Services, founder_id: str, integration_id: str) -
         driver_connection(session), [found.id], at.clock(), at.settings.service.live_ttl_seconds
     )
     facts = SetupFacts(
-        has_key=any(key.revoked_at is None for key in known_keys),
+        has_key=any(key.state(at.clock()) in WORKING for key in known_keys),
         return_urls=len(found.return_urls),
         origins=len(found.origins),
         called=found.first_call_at is not None,
@@ -37,4 +41,4 @@ def load(session: Session, at: Services, founder_id: str, integration_id: str) -
         grants=grants,
         live=live,
     )
-    return IntegrationSetup(found, known_keys, checklist(facts))
+    return IntegrationSetup(found, known_keys, secrets.of_integration(session, found.id), checklist(facts))

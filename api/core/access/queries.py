@@ -30,6 +30,14 @@ def integration(session: Session, integration_id: str) -> Integration | None:
     return session.get(Integration, integration_id)
 
 
+def add_integration(session: Session, values: dict[str, object]) -> None:
+    session.execute(insert(Integration).values(**values))
+
+
+def change_integration(session: Session, integration_id: str, values: dict[str, object]) -> None:
+    session.execute(update(Integration).where(Integration.id == integration_id).values(**values))
+
+
 def owner_of(session: Session, space_id: str) -> str | None:
     return session.scalar(select(Space.owner_id).where(Space.id == space_id))
 

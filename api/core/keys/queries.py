@@ -3,16 +3,27 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from api.core.keys.models import ApiKey
 
 
-def add(session: Session, key_id: str, integration_id: str, secret_sha256: bytes, now: datetime) -> None:
+def add(
+    session: Session,
+    key_id: str,
+    integration_id: str,
+    secret_sha256: bytes,
+    now: datetime,
+    created_by: str | None = None,
+) -> None:
     session.execute(
         insert(ApiKey).values(
-            id=key_id, integration_id=integration_id, secret_sha256=secret_sha256, created_at=now
+            id=key_id,
+            integration_id=integration_id,
+            secret_sha256=secret_sha256,
+            created_at=now,
+            created_by=created_by,
         )
     )
 
@@ -32,3 +43,29 @@ def touch(session: Session, key_id: str, now: datetime, every: timedelta) -> Non
     """Remember the use, at most once per `every`: a busy key must not rewrite its row on each call."""
     stale = ApiKey.last_used_at.is_(None) | (ApiKey.last_used_at < now - every)
     session.execute(update(ApiKey).where(ApiKey.id == key_id, stale).values(last_used_at=now))
+
+
+def hold(session: Session, integration_id: str) -> Sequence[ApiKey]:
+    """The integration's keys, locked: of two rotations at once, the second sees what the first has done."""
+    return session.scalars(
+        select(ApiKey)
+        .where(ApiKey.integration_id == integration_id)
+        .order_by(ApiKey.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def end_by(session: Session, integration_id: str, moment: datetime) -> None:
+    """No key that is there now works after `moment`; an end that was set earlier stays."""
+    session.execute(
+        update(ApiKey)
+        .where(ApiKey.integration_id == integration_id, ApiKey.revoked_at.is_(None))
+        .values(expires_at=func.least(func.coalesce(ApiKey.expires_at, moment), moment))
+    )
+
+
+def revoke(session: Session, key_id: str, now: datetime) -> None:
+    session.execute(
+        update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=now)
+    )

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from api.core.keys import queries, token
+from api.core.keys import queries, rules, token
+from api.core.keys.rules import KeyState
 
 _TOUCH_EVERY = timedelta(minutes=1)
 _NOBODY = hashlib.sha256(b"no such key").digest()
@@ -16,17 +17,23 @@ _NOBODY = hashlib.sha256(b"no such key").digest()
 
 @dataclass(frozen=True, slots=True)
 class KeyView:
+    """`expires_at` is the end of the grace period of a key that was rotated."""
+
     id: str
     masked: str
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
+    expires_at: datetime | None
+
+    def state(self, now: datetime) -> KeyState:
+        return rules.state(self.expires_at, self.revoked_at, now)
 
 
-def mint(session: Session, integration_id: str, now: datetime) -> tuple[str, str]:
+def mint(session: Session, integration_id: str, now: datetime, actor: str | None = None) -> tuple[str, str]:
     """A new key: its id and its plaintext, which is never to be seen again."""
     fresh = token.generate()
-    queries.add(session, fresh.key_id, integration_id, fresh.secret_sha256, now)
+    queries.add(session, fresh.key_id, integration_id, fresh.secret_sha256, now, actor)
     return fresh.key_id, fresh.plaintext
 
 
@@ -47,6 +54,13 @@ def authenticate(session: Session, plaintext: str, now: datetime) -> str | None:
 def of_integration(session: Session, integration_id: str) -> Sequence[KeyView]:
     """Newest first, masked."""
     return [
-        KeyView(key.id, token.masked(key.id), key.created_at, key.last_used_at, key.revoked_at)
+        KeyView(
+            id=key.id,
+            masked=token.masked(key.id),
+            created_at=key.created_at,
+            last_used_at=key.last_used_at,
+            revoked_at=key.revoked_at,
+            expires_at=key.expires_at,
+        )
         for key in queries.of_integration(session, integration_id)
     ]

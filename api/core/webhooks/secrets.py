@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +13,7 @@ from api.core.ids import new_id
 from api.core.webhooks import queries, signing
 
 MAX_GRACE = timedelta(days=7)
+SecretState = Literal["current", "ending", "expired", "revoked"]
 _TOUCH_EVERY = timedelta(minutes=1)
 
 
@@ -22,6 +24,14 @@ class SecretView:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+
+    def state(self, now: datetime) -> SecretState:
+        """`ending` is valid still, for the rest of its grace period."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at is None:
+            return "current"
+        return "ending" if now < self.expires_at else "expired"
 
     def valid(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)

@@ -1,0 +1,278 @@
+"""The founders' API of integrations: set up, addresses, and keys rotated by overlap. Keys are shown once."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field, StringConstraints
+
+from api.core import audit
+from api.core.access import integrations
+from api.core.access import service as access
+from api.core.access.integrations import Change
+from api.core.access.rules import ChecklistItem
+from api.core.founders.service import FounderView
+from api.core.keys import rotation
+from api.core.keys import service as keys
+from api.core.keys.rules import DEFAULT_GRACE, MAX_GRACE
+from api.core.keys.service import KeyView
+from api.core.webhooks import secrets
+from api.core.webhooks.secrets import SecretView
+from api.db.engine import Session
+from api.http.deps import At, RecentlyProven, SignedIn
+from api.http.integration_setup import IntegrationSetup, load
+from api.http.problems import FOUNDER_CODES, documented
+from api.http.services import Services
+from api.http.shapes import Moment
+
+router = APIRouter(prefix="/api/founder/v1", tags=["founder"], responses=documented(*FOUNDER_CODES))
+_WRITING = (*FOUNDER_CODES, "origin_not_allowed")
+_SECRETS = (*_WRITING, "recent_login_required")
+_ADDRESSES = ("name_invalid", "return_url_invalid", "origin_invalid", "webhook_url_invalid")
+Line = Annotated[str, StringConstraints(max_length=2000)]
+
+
+class SecretOut(BaseModel):
+    """A signing secret of webhooks, without its value. `state`: current, ending (valid until `expires_at`),
+    expired, revoked."""
+
+    id: str
+    state: str
+    created_at: Moment
+    last_used_at: Moment | None
+    revoked_at: Moment | None
+    expires_at: Moment | None
+
+
+class KeyOut(BaseModel):
+    """`state`: current, ending (works until `expires_at`), expired, revoked."""
+
+    id: str
+    state: str
+    created_at: Moment
+    last_used_at: Moment | None
+    revoked_at: Moment | None
+    expires_at: Moment | None
+
+
+class ChecklistItemOut(BaseModel):
+    key: str
+    title: str
+    done: bool
+    next_step: str
+
+    @classmethod
+    def of(cls, item: ChecklistItem) -> "ChecklistItemOut":
+        return cls.model_validate(item, from_attributes=True)
+
+
+class IntegrationOut(BaseModel):
+    id: str
+    object: Literal["integration"] = "integration"
+    name: str
+    space_id: str
+    return_urls: list[str]
+    origins: list[str]
+    webhook_url: str | None
+    created_at: Moment
+    keys: list[KeyOut]
+    secrets: list[SecretOut]
+    checklist: list[ChecklistItemOut]
+
+
+class ChangeIn(BaseModel):
+    """What is left out stays as it is. An empty `webhook_url` takes the address away."""
+
+    name: Line | None = None
+    return_urls: Annotated[list[Line], Field(max_length=100)] | None = None
+    origins: Annotated[list[Line], Field(max_length=100)] | None = None
+    webhook_url: Line | None = None
+
+
+class CreateIn(BaseModel):
+    name: Line
+
+
+class CreatedOut(BaseModel):
+    """`key` is shown this once."""
+
+    integration: IntegrationOut
+    key_id: str
+    key: str
+
+
+class RotateIn(BaseModel):
+    """`force` allows a rotation while the key before still works: that one ends when it was said to."""
+
+    grace_seconds: Annotated[int, Field(ge=0, le=int(MAX_GRACE.total_seconds()))] = int(
+        DEFAULT_GRACE.total_seconds()
+    )
+    force: bool = False
+
+
+class RotatedKeyOut(BaseModel):
+    """`key` is shown this once. `keys` are all there are now, newest first."""
+
+    object: Literal["api_key"] = "api_key"
+    id: str
+    key: str
+    keys: list[KeyOut]
+
+
+class RotatedSecretOut(BaseModel):
+    """`secret` is shown this once. `secrets` are all there are now, newest first."""
+
+    object: Literal["webhook_secret"] = "webhook_secret"
+    id: str
+    secret: str
+    secrets: list[SecretOut]
+
+
+@router.post(
+    "/spaces/{slug}/integrations",
+    status_code=201,
+    responses=documented(*_SECRETS, "name_invalid", "conflict"),
+)
+def create(at: At, who: RecentlyProven, slug: str, body: CreateIn) -> CreatedOut:
+    """An integration with its first key."""
+    with at.transaction() as session:
+        integration_id, key_id, key = set_up(session, at, who, slug, body.name)
+        made = load(session, at, who.id, integration_id)
+    return CreatedOut(integration=integration_out(made, at), key_id=key_id, key=key)
+
+
+@router.get("/integrations/{integration_id}")
+def integration(at: At, who: SignedIn, integration_id: str) -> IntegrationOut:
+    with at.transaction() as session:
+        return integration_out(load(session, at, who.id, integration_id), at)
+
+
+@router.patch("/integrations/{integration_id}", responses=documented(*_WRITING, *_ADDRESSES))
+def change(at: At, who: SignedIn, integration_id: str, body: ChangeIn) -> IntegrationOut:
+    """All of the change or none of it."""
+    asked = Change(**body.model_dump())
+    with at.transaction() as session:
+        found = access.integration(session, who.id, integration_id)
+        note(session, at, who, integration_id, integrations.change(session, found, asked))
+        return integration_out(load(session, at, who.id, integration_id), at)
+
+
+@router.post(
+    "/integrations/{integration_id}/keys/rotate",
+    status_code=201,
+    responses=documented(*_SECRETS, "rotation_in_progress"),
+)
+def rotate_key(
+    at: At, who: RecentlyProven, integration_id: str, response: Response, body: RotateIn | None = None
+) -> RotatedKeyOut:
+    """A new key; the old one goes on working for `grace_seconds`."""
+    asked = body or RotateIn()
+    response.headers["Cache-Control"] = "no-store"
+    with at.transaction() as session:
+        key_id, key = rotate(session, at, who, integration_id, asked)
+        known = keys.of_integration(session, integration_id)
+    return RotatedKeyOut(id=key_id, key=key, keys=[key_out(one, at) for one in known])
+
+
+@router.post(
+    "/integrations/{integration_id}/keys/{key_id}/revoke",
+    responses=documented(*_SECRETS, "key_is_current"),
+)
+def revoke_key(at: At, who: RecentlyProven, integration_id: str, key_id: str) -> IntegrationOut:
+    """An old key ends now. Idempotent."""
+    with at.transaction() as session:
+        revoke(session, at, who, integration_id, key_id)
+        return integration_out(load(session, at, who.id, integration_id), at)
+
+
+@router.post(
+    "/integrations/{integration_id}/secrets/rotate",
+    status_code=201,
+    responses=documented(*_SECRETS, "rotation_in_progress"),
+)
+def rotate_secret(
+    at: At, who: RecentlyProven, integration_id: str, response: Response, body: RotateIn | None = None
+) -> RotatedSecretOut:
+    """A new signing secret; for `grace_seconds` webhooks are signed with the old one, too."""
+    response.headers["Cache-Control"] = "no-store"
+    with at.transaction() as session:
+        secret_id, secret = rotate_signing(session, at, who, integration_id, body or RotateIn())
+        known = secrets.of_integration(session, integration_id)
+    return RotatedSecretOut(id=secret_id, secret=secret, secrets=[secret_out(one, at) for one in known])
+
+
+def set_up(session: Session, at: Services, who: FounderView, slug: str, name: str) -> tuple[str, str, str]:
+    """The ids of the integration and of its first key, and that key. Raises as core does."""
+    space = access.space(session, who.id, slug)
+    integration_id = integrations.create(session, space.id, name, at.clock())
+    key_id, key = keys.mint(session, integration_id, at.clock(), who.id)
+    audit.record(session, who.id, "integrations.create", integration_id, at.clock(), {"key_id": key_id})
+    return integration_id, key_id, key
+
+
+def rotate(
+    session: Session, at: Services, who: FounderView, integration_id: str, asked: RotateIn
+) -> tuple[str, str]:
+    """The new key's id and the key. Raises as core does."""
+    access.integration(session, who.id, integration_id)
+    grace = timedelta(seconds=asked.grace_seconds)
+    return rotation.rotate(session, integration_id, grace, at.clock(), who.id, asked.force)
+
+
+def rotate_signing(
+    session: Session, at: Services, who: FounderView, integration_id: str, asked: RotateIn
+) -> tuple[str, str]:
+    """The new secret's id and the secret. Raises as core does."""
+    access.integration(session, who.id, integration_id)
+    grace = timedelta(seconds=asked.grace_seconds)
+    return secrets.rotate(session, at.vault, integration_id, grace, at.clock(), who.id, asked.force)
+
+
+def revoke(session: Session, at: Services, who: FounderView, integration_id: str, key_id: str) -> None:
+    """Raises as core does."""
+    access.integration(session, who.id, integration_id)
+    rotation.revoke(session, integration_id, key_id, at.clock(), who.id)
+
+
+def note(session: Session, at: Services, who: FounderView, integration_id: str, different: object) -> None:
+    """The audit's row of a change, if it was one."""
+    if different:
+        audit.record(session, who.id, "integrations.change", integration_id, at.clock(), {"what": different})
+
+
+def key_out(key: KeyView, at: Services) -> KeyOut:
+    return KeyOut(
+        id=key.id,
+        state=key.state(at.clock()),
+        created_at=key.created_at,
+        last_used_at=key.last_used_at,
+        revoked_at=key.revoked_at,
+        expires_at=key.expires_at,
+    )
+
+
+def secret_out(secret: SecretView, at: Services) -> SecretOut:
+    return SecretOut(
+        id=secret.id,
+        state=secret.state(at.clock()),
+        created_at=secret.created_at,
+        last_used_at=secret.last_used_at,
+        revoked_at=secret.revoked_at,
+        expires_at=secret.expires_at,
+    )
+
+
+def integration_out(setup: IntegrationSetup, at: Services) -> IntegrationOut:
+    found = setup.integration
+    return IntegrationOut(
+        id=found.id,
+        name=found.name,
+        space_id=found.space_id,
+        return_urls=found.return_urls,
+        origins=found.origins,
+        webhook_url=found.webhook_url,
+        created_at=found.created_at,
+        keys=[key_out(key, at) for key in setup.keys],
+        secrets=[secret_out(secret, at) for secret in setup.secrets],
+        checklist=[ChecklistItemOut.of(item) for item in setup.checklist],
+    )
