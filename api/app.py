@@ -9,18 +9,30 @@ from types import FrameType
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from pydantic import SecretStr
 
 from api import log
+from api.core.chat.token import WidgetKeys
 from api.core.clock import frozen_clock, system_clock
 from api.core.crypto import Signer, Vault, data_keys
 from api.core.ports import DatabaseProvider
 from api.db import migrate
 from api.db.engine import make_engine, session_scope
-from api.http import auth, errors, founder, founder_integrations, integration, ops, probes, static
+from api.http import (
+    auth,
+    errors,
+    founder,
+    founder_integrations,
+    integration,
+    ops,
+    probes,
+    static,
+    widget_tokens,
+)
 from api.http.cookies import Cookies
 from api.http.draining import Draining
 from api.http.flag_board import FlagBoard
-from api.http.middleware import BodyLimit, RequestContext, SameOrigin
+from api.http.middleware import BodyLimit, RequestContext, SameOrigin, origin_of
 from api.http.pages import ops as ops_pages
 from api.http.pages import public, tools
 from api.http.readiness import Readiness
@@ -33,6 +45,7 @@ ROUTERS = (
     probes.router,
     auth.router,
     integration.router,
+    widget_tokens.router,
     founder.router,
     founder_integrations.router,
     ops.router,
@@ -75,9 +88,10 @@ def compose(settings: Settings) -> Services:
     """Everything the routes work with. Raises `Refused` when a secret is missing or too short."""
     platform, service = settings.platform, settings.service
     previous_key = service.data_key_previous
-    ring = [platform.session_secret.get_secret_value()]
-    if platform.session_secret_previous:
-        ring.append(platform.session_secret_previous.get_secret_value())
+    ring = _ring(platform.session_secret, platform.session_secret_previous)
+    widget_ring = _ring(
+        platform.integration_widget_signing_secret, platform.integration_widget_signing_secret_previous
+    )
     url = platform.database_url.get_secret_value()
     draining = Draining()
     engine = make_engine(url, pool_size=10, application_name=f"firstuser-api-{service.env}")
@@ -100,6 +114,7 @@ def compose(settings: Settings) -> Services:
         ),
         code_signer=Signer(ring, "login-code"),
         session_signer=Signer(ring, "session-cookie"),
+        widget_keys=WidgetKeys(widget_ring, origin_of(platform.public_app_url)),
         clock=frozen_clock(service.as_of) if service.as_of else system_clock,
         messenger=messenger(settings),
         prefect=Prefect.from_settings(service),
@@ -139,6 +154,10 @@ def _drain_on_sigterm(services: Services) -> None:
         loop.call_soon_threadsafe(loop.call_later, interval, leave, number)
 
     signal.signal(signal.SIGTERM, drain)
+
+
+def _ring(current: SecretStr, previous: SecretStr | None) -> list[str]:
+    return [secret.get_secret_value() for secret in (current, previous) if secret]
 
 
 def _operation_id(route: APIRoute) -> str:

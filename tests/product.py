@@ -34,6 +34,7 @@ SLUG = "northwind"
 BASE_URL = "http://127.0.0.1:8000"
 DATA_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 SESSION_SECRET = "a session secret that is long enough"
+WIDGET_SECRET = "a widget secret that is long enough!"
 
 
 def new_database(cluster: Cluster) -> str:
@@ -86,6 +87,8 @@ def product_settings(settings: Settings, database_url: str, state: Path) -> Sett
             "database_url": SecretStr(database_url),
             "session_secret": SecretStr(SESSION_SECRET),
             "session_secret_previous": None,
+            "integration_widget_signing_secret": SecretStr(WIDGET_SECRET),
+            "integration_widget_signing_secret_previous": None,
             "public_app_url": BASE_URL,
             "founder_phones": f"{OWNER_PHONE},{OTHER_PHONE}",
             "homepage_owner_phone": OWNER_PHONE,

@@ -21,7 +21,7 @@ from api.http.problems import Problem, documented
 from api.http.services import Services
 
 router = APIRouter(prefix="/auth", tags=["login"])
-_COMMON = ("origin_not_allowed", "body_too_large", "refused", "database_unavailable")
+_COMMON = ("foreign_origin", "body_too_large", "refused", "database_unavailable")
 _ASKING = (*_COMMON, "phone_invalid", "email_invalid")
 _TYPING = (*_COMMON, "code_invalid")
 _log = structlog.get_logger("api.login")
@@ -94,7 +94,7 @@ def verify(request: Request, at: At, body: Fields) -> Response:
     return response
 
 
-@router.post("/logout", status_code=303, responses=documented("origin_not_allowed", "database_unavailable"))
+@router.post("/logout", status_code=303, responses=documented("foreign_origin", "database_unavailable"))
 def logout(request: Request, at: At) -> Response:
     """Ends the session on the server, too. Idempotent."""
     cookie = at.cookies.session(request)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.core.errors import Refused
 from api.core.founders import service as founders
 from api.core.founders import sessions
 from api.core.founders.service import FounderView
@@ -52,6 +53,14 @@ def partner(request: Request, at: At) -> str:
             if integration_id:
                 return integration_id
     raise Unauthenticated("invalid_api_key", "The API key is missing or not valid.", scheme="Bearer")
+
+
+def refuse_disabled(at: Services, integration_id: str) -> None:
+    """Raises `Refused` `integration_disabled` for one that is switched off."""
+    if not at.flags.integration_enabled(integration_id):
+        raise Refused(
+            "This integration is switched off.", fix="Ask the founder.", code="integration_disabled"
+        )
 
 
 SignedIn = Annotated[FounderView, Depends(founder)]

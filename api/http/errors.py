@@ -1,4 +1,4 @@
-"""Which status an error gets. JSON for programs, a page for people who asked for HTML."""
+"""Which status an error gets: its code's, else its class's. JSON for programs, a page for people."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ from api.db.engine import DATABASE_AWAY
 from api.http import destinations
 from api.http.middleware import MAX_BODY, BodyTooLarge
 from api.http.pages.rendering import render
-from api.http.problems import FieldProblem, Problem
+from api.http.problems import CODES, FieldProblem, Problem
 
 STATUS: Mapping[type[FirstUserError], int] = {
     NotFound: 404,
@@ -76,7 +76,8 @@ def answer(request: Request, problem: Problem) -> Response:
 
 def _refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, FirstUserError)  # noqa: S101  registered for this class only
-    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 400)
+    by_class = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 400)
+    status = CODES[error.code].status if error.code in CODES else by_class
     headers = {"Retry-After": "5"} if error.retryable else {}
     return answer(request, Problem(status, error.code, str(error), headers=headers))
 

@@ -114,7 +114,7 @@ class SameOrigin:
             and not scope["path"].startswith(_BEARER_SURFACE)
         )
         if guarded and not self._is_ours(Headers(scope=scope)):
-            problem = Problem(403, "origin_not_allowed", "This request did not come from our own pages.")
+            problem = Problem(403, "foreign_origin", "This request did not come from our own pages.")
             await problem.response(scope["state"].get("request_id", ""))(scope, receive, send)
             return
         await self._app(scope, receive, send)

@@ -24,7 +24,7 @@ DEPLOYMENT = "restore-drill/restore-drill"
 LATEST = "latest"
 _STARTING = (
     *FOUNDER_CODES,
-    "origin_not_allowed",
+    "foreign_origin",
     "refused",
     "provider_rejected",
     "provider_unavailable",

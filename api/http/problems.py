@@ -59,11 +59,18 @@ class Code:
 
 CODES: Mapping[str, Code] = {
     "login_required": Code(401, "No founder is signed in."),
+    "invalid_widget_token": Code(
+        401, "The widget token is missing, malformed, out of date or from elsewhere."
+    ),
     "invalid_api_key": Code(401, "The API key is missing, malformed, unknown, expired or revoked."),
     "code_invalid": Code(401, "The login code is wrong, used up or too old."),
     "recent_login_required": Code(403, "The founder has to log in again: the last code is too long ago."),
-    "origin_not_allowed": Code(403, "The request did not come from our own pages."),
+    "origin_not_allowed": Code(400, "The origin is not registered for the integration."),
+    "foreign_origin": Code(403, "The request did not come from our own pages."),
+    "grant_revoked": Code(403, "The access that the widget token was made for has been taken back."),
+    "integration_disabled": Code(403, "The integration is switched off."),
     "not_found": Code(404, "There is no such thing, or not for this caller."),
+    "no_active_grant": Code(409, "The user has no access to the product, or not any more."),
     "conflict": Code(409, "The state forbids it now."),
     "rotation_in_progress": Code(409, "The grace of an earlier rotation still runs; wait, or force it."),
     "key_is_current": Code(409, "It is the current one; rotate it instead."),

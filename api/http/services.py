@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from api.core.chat.token import WidgetKeys
 from api.core.clock import Clock
 from api.core.crypto import Signer, Vault
 from api.core.ports import DatabaseProvider, Messenger
@@ -27,6 +28,7 @@ class Services:
     vault: Vault
     code_signer: Signer
     session_signer: Signer
+    widget_keys: WidgetKeys
     clock: Clock
     messenger: Messenger
     prefect: Prefect

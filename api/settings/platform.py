@@ -25,6 +25,7 @@ class PlatformSettings(Group):
     homepage_owner_phone: str = ""
     homepage_space_slug: str = Field(default="", validation_alias="VITE_HOMEPAGE_SPACE_SLUG")
     integration_widget_signing_secret: SecretStr = SecretStr("")
+    integration_widget_signing_secret_previous: SecretStr | None = None
     integration_webhook_signing_secret: SecretStr | None = None
     ops_alert_webhook_url: SecretStr | None = None
 

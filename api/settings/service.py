@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from api.settings.group import Group
@@ -23,6 +23,7 @@ class ServiceSettings(Group):
     restored_copy: str | None = None  # the temporary database's name while staging serves from one
     as_of: datetime | None = None  # the clock stands here while staging serves from a restored copy
     live_ttl_seconds: int = 90
+    widget_token_seconds: int = Field(default=600, ge=10, le=600)  # a widget asks for a new token in time
     drain_seconds: float = 0.0  # between "not ready" and closing, for a load balancer to notice
     prefect_api_url: str = ""
     prefect_ui_url: str = ""

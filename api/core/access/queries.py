@@ -1,6 +1,6 @@
 """SQL of spaces, integrations, entries and grants."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, insert, select, update
@@ -143,3 +143,32 @@ def users_with_grant(session: Session, integration_id: str, limit: int) -> Seque
         .where(Grant.integration_id == integration_id, Grant.revoked_at.is_(None))
         .limit(limit)
     ).all()
+
+
+def active_grant_of_user(
+    session: Session, integration_id: str, external_user_id: str
+) -> tuple[Grant, Entry] | None:
+    row = session.execute(
+        select(Grant, Entry)
+        .join(Entry, Entry.id == Grant.entry_id)
+        .where(
+            Grant.integration_id == integration_id,
+            Grant.external_user_id == external_user_id,
+            Grant.revoked_at.is_(None),
+        )
+        .limit(1)
+    ).first()
+    return (row[0], row[1]) if row else None
+
+
+def grant_with_entry(session: Session, grant_id: str) -> tuple[Grant, Entry] | None:
+    row = session.execute(
+        select(Grant, Entry).join(Entry, Entry.id == Grant.entry_id).where(Grant.id == grant_id)
+    ).first()
+    return (row[0], row[1]) if row else None
+
+
+def standing_grants(session: Session, grant_ids: Collection[str]) -> frozenset[str]:
+    return frozenset(
+        session.scalars(select(Grant.id).where(Grant.id.in_(grant_ids), Grant.revoked_at.is_(None)))
+    )

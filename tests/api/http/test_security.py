@@ -27,7 +27,7 @@ def test_a_foreign_page_cannot_post(app: FastAPI, headers: dict[str, str]) -> No
     with TestClient(app, base_url=BASE_URL) as client:
         for path in ("/auth/otp/start", "/auth/logout", "/app/ops/drills", "/api/founder/v1/ops/drills"):
             answer = client.post(path, json={}, headers=headers)
-            assert (answer.status_code, answer.json()["code"]) == (403, "origin_not_allowed")
+            assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
 
 
 def test_our_own_page_can_whatever_it_says_of_its_origin(app: FastAPI) -> None:

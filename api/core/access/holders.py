@@ -1,0 +1,71 @@
+"""Who holds a grant: the person behind a partner's user, and whether a grant still stands."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from api.core.access import queries
+from api.core.access.models import Entry, Grant, Integration
+from api.core.errors import Conflict, Refused
+
+Standing = Literal["active", "revoked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """One person with access: the grant, the place on the list that led to it, and where."""
+
+    grant_id: str
+    entry_id: str
+    user_id: str
+    external_user_id: str
+    integration_id: str
+    space_id: str
+    standing: Standing = "active"
+
+
+def of_user(session: Session, integration_id: str, external_user_id: str) -> Holder:
+    """Raises `Conflict` `no_active_grant`, for users nobody knows as for those whose grant was revoked."""
+    found = queries.active_grant_of_user(session, integration_id, external_user_id)
+    if found is None:
+        raise Conflict(
+            "This user has no access.",
+            fix="Exchange the code of an accepted user for a grant first.",
+            code="no_active_grant",
+        )
+    return _holder(*found)
+
+
+def of_grant(session: Session, grant_id: str) -> Holder | None:
+    """None for a grant that is gone altogether."""
+    found = queries.grant_with_entry(session, grant_id)
+    return _holder(*found) if found else None
+
+
+def revoked(session: Session, grant_ids: Collection[str]) -> frozenset[str]:
+    """Those of the grants that do not stand any more."""
+    return frozenset(grant_ids) - queries.standing_grants(session, grant_ids)
+
+
+def check_origin(integration: Integration, origin: str) -> None:
+    """Raises `Refused` `origin_not_allowed` unless exactly this origin is registered."""
+    if origin not in integration.origins:
+        raise Refused(
+            f"The origin {origin!r} is not registered for this integration.",
+            fix="Register it on the Integrate page, exactly as browsers send it.",
+            code="origin_not_allowed",
+        )
+
+
+def _holder(grant: Grant, entry: Entry) -> Holder:
+    return Holder(
+        grant_id=grant.id,
+        entry_id=entry.id,
+        user_id=entry.user_id,
+        external_user_id=entry.external_user_id,
+        integration_id=grant.integration_id,
+        space_id=entry.space_id,
+        standing="active" if grant.revoked_at is None else "revoked",
+    )
