@@ -26,7 +26,7 @@ from api.http.services import Services
 from api.http.shapes import Moment
 
 router = APIRouter(prefix="/api/founder/v1", tags=["founder"], responses=documented(*FOUNDER_CODES))
-_WRITING = (*FOUNDER_CODES, "origin_not_allowed")
+_WRITING = (*FOUNDER_CODES, "foreign_origin")
 _SECRETS = (*_WRITING, "recent_login_required")
 _ADDRESSES = ("name_invalid", "return_url_invalid", "origin_invalid", "webhook_url_invalid")
 Line = Annotated[str, StringConstraints(max_length=2000)]

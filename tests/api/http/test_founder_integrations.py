@@ -150,5 +150,5 @@ def test_another_founders_integration_is_not_there(
 def test_a_foreign_page_changes_nothing(founder: TestClient, made: dict[str, str]) -> None:
     path = f"{API}/integrations/{made['id']}/keys/rotate"
     answer = founder.post(path, headers={"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"})
-    assert (answer.status_code, answer.json()["code"]) == (403, "origin_not_allowed")
+    assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
     assert founder.post(path, headers={"Origin": BASE_URL}).status_code == 201
