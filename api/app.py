@@ -20,6 +20,7 @@ from api.db import migrate
 from api.db.engine import make_engine, session_scope
 from api.http import (
     auth,
+    entries,
     errors,
     founder,
     founder_integrations,
@@ -48,6 +49,7 @@ ROUTERS = (
     widget_tokens.router,
     founder.router,
     founder_integrations.router,
+    entries.router,
     ops.router,
     public.router,
     tools.router,

@@ -5,13 +5,17 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from psycopg import Connection
+from psycopg import DataError as DriverDataError
 from psycopg import OperationalError as DriverOperationalError
 from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.orm import Session
 
 # What is raised when the database cannot be reached or goes away in the middle.
 DATABASE_AWAY: tuple[type[Exception], ...] = (OperationalError, DriverOperationalError)
+
+# What is raised for a value that PostgreSQL cannot hold, such as text with a NUL.
+NOT_STORABLE: tuple[type[Exception], ...] = (DataError, DriverDataError)
 
 
 def sqlalchemy_url(database_url: str) -> str:

@@ -45,13 +45,17 @@ def _signed_in(request: Request, at: Services) -> tuple[FounderView, OpenSession
 
 
 def partner(request: Request, at: At) -> str:
-    """The id of the integration that the bearer key belongs to. Every bad key gets the same answer."""
+    """The id of the integration that the bearer key belongs to. Every bad key gets the same answer.
+
+    Raises `Refused` `integration_disabled` for a good key of one that is switched off."""
     scheme, _, presented = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         with at.transaction() as session:
             integration_id = keys.authenticate(session, presented.strip(), at.clock())
-            if integration_id:
+        if integration_id:
+            if at.flags.integration_enabled(integration_id):
                 return integration_id
+            raise Refused("This integration is switched off.", code="integration_disabled")
     raise Unauthenticated("invalid_api_key", "The API key is missing or not valid.", scheme="Bearer")
 
 

@@ -17,7 +17,7 @@ from api.core.errors import (
     TimedOut,
     Unavailable,
 )
-from api.db.engine import DATABASE_AWAY
+from api.db.engine import DATABASE_AWAY, NOT_STORABLE
 from api.http import destinations
 from api.http.middleware import MAX_BODY, BodyTooLarge
 from api.http.pages.rendering import render
@@ -58,6 +58,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(BodyTooLarge, _too_large)
     for away in DATABASE_AWAY:
         app.add_exception_handler(away, _database_away)
+    for kind in NOT_STORABLE:
+        app.add_exception_handler(kind, _not_storable)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -130,6 +132,10 @@ def _database_away(request: Request, error: Exception) -> Response:
         503, "database_unavailable", "The database does not answer. Try again.", headers={"Retry-After": "5"}
     )
     return answer(request, problem)
+
+
+def _not_storable(request: Request, _: Exception) -> Response:
+    return answer(request, Problem(422, "validation_failed", "The request holds text that cannot be stored."))
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

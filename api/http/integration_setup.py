@@ -1,18 +1,18 @@
-"""One integration as its setup page and its JSON show it: composed of four capabilities."""
+"""One integration as its setup page and its JSON show it: composed of three capabilities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from api.core.access import milestones
 from api.core.access import service as access
 from api.core.access.models import Integration
 from api.core.access.rules import ChecklistItem, SetupFacts, checklist
 from api.core.keys import service as keys
 from api.core.keys.rules import WORKING
 from api.core.keys.service import KeyView
-from api.core.presence import service as presence
 from api.core.webhooks import secrets
 from api.core.webhooks.secrets import SecretView
-from api.db.engine import Session, driver_connection
+from api.db.engine import Session
 from api.http.services import Services
 
 
@@ -28,17 +28,10 @@ def load(session: Session, at: Services, founder_id: str, integration_id: str) -
     """Raises `NotFound`."""
     found = access.integration(session, founder_id, integration_id)
     known_keys = keys.of_integration(session, found.id)
-    entries, grants = access.progress(session, found.id)
-    live = presence.count_live(
-        driver_connection(session), [found.id], at.clock(), at.settings.service.live_ttl_seconds
-    )
     facts = SetupFacts(
         has_key=any(key.state(at.clock()) in WORKING for key in known_keys),
         return_urls=len(found.return_urls),
         origins=len(found.origins),
-        called=found.first_call_at is not None,
-        entries=entries,
-        grants=grants,
-        live=live,
+        milestones=milestones.of(session, found.id),
     )
     return IntegrationSetup(found, known_keys, secrets.of_integration(session, found.id), checklist(facts))

@@ -58,6 +58,7 @@ class Code:
 
 
 CODES: Mapping[str, Code] = {
+    "idempotency_key_required": Code(400, "The operation needs an Idempotency-Key header."),
     "login_required": Code(401, "No founder is signed in."),
     "invalid_widget_token": Code(
         401, "The widget token is missing, malformed, out of date or from elsewhere."
@@ -74,8 +75,11 @@ CODES: Mapping[str, Code] = {
     "conflict": Code(409, "The state forbids it now."),
     "rotation_in_progress": Code(409, "The grace of an earlier rotation still runs; wait, or force it."),
     "key_is_current": Code(409, "It is the current one; rotate it instead."),
+    "already_decided": Code(409, "The entry was decided on the other way."),
+    "idempotency_in_flight": Code(409, "The first request with this key is under way; send it again later."),
     "body_too_large": Code(413, "The body is larger than the cap."),
     "validation_failed": Code(422, "The request is not as described; `errors` points at what is wrong."),
+    "idempotency_key_reused": Code(422, "The Idempotency-Key came with another body before."),
     "cursor_invalid": Code(422, "The cursor is not one that a list handed out."),
     "phone_invalid": Code(422, "That is not a phone number."),
     "email_invalid": Code(422, "That is not an e-mail address."),
@@ -91,7 +95,13 @@ CODES: Mapping[str, Code] = {
 }
 """Every code that a documented operation may answer with. A code keeps its status for ever."""
 
-PARTNER_CODES = ("invalid_api_key", "body_too_large", "validation_failed", "database_unavailable")
+PARTNER_CODES = (
+    "invalid_api_key",
+    "integration_disabled",
+    "body_too_large",
+    "validation_failed",
+    "database_unavailable",
+)
 """What every operation of the integration API may answer with."""
 
 FOUNDER_CODES = ("login_required", "not_found", "body_too_large", "validation_failed", "database_unavailable")

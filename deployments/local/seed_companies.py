@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from api.core.access.models import Integration, Space
+from api.core.access.models import Integration, Milestone, Space
 from api.core.crypto import Vault
 from api.core.founders import service
 from api.core.keys.service import mint as mint_key
@@ -18,6 +18,7 @@ _COMPANIES = (  # noqa: SIM905  a list would take a line each
     "Paperfleet|Sundial Health|Moss Studio|Brightcart|Kitefield|Copperleaf|Stillwater|Inkwell Labs|"
     "Parcelbird|Rowan Pay"
 ).split("|")
+_REACHED = ("first_call", "waitlist_start", "exchange", "heartbeat")
 _PRODUCTS = ("Web app", "Mobile app", "Beta portal", "Desktop client", "Partner console")
 
 
@@ -78,6 +79,10 @@ def integrations(
         )
     session.add_all(made)
     session.flush()
+    reached = now - timedelta(days=180)
+    session.add_all(
+        Milestone(integration_id=one.id, key=key, reached_at=reached) for one in made for key in _REACHED
+    )
     return made
 
 

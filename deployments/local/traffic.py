@@ -23,7 +23,7 @@ from types import FrameType
 import httpx
 from sqlalchemy.exc import DBAPIError
 
-from api.core.access import waitlist
+from api.core.access import grants, waitlist
 from api.core.clock import system_clock
 from api.core.crypto import Vault, data_keys
 from api.db.engine import Engine, make_engine, session_scope
@@ -105,6 +105,7 @@ class Traffic:
             entries = waitlist.oldest_waiting(session, partner.integration_id, 1)
             for entry in entries:
                 waitlist.accept(session, entry, system_clock())
+                grants.give(session, entry, system_clock())
         partner.users.extend(entry.external_user_id for entry in entries)
         self.tally.accepted += len(entries)
 

@@ -1,5 +1,7 @@
-"""Spaces, their integrations, and who gets in: waiting list entries and grants.
+"""Spaces, their integrations, and who gets in: waiting list entries, codes and grants.
 
-`models` tables · `rules` pure decisions · `queries` SQL · `service` reading · `waitlist` joining, deciding ·
-`integrations` setting them up · `addresses` what may be registered · `holders` who has access
+`models` tables · `rules` pure decisions · `queries` SQL · `service` spaces and integrations, read
+`integrations` setting them up · `addresses` what may be registered · `milestones` what they really called
+`waitlist` joining, positions, decisions · `entries` as the founder sees them
+`deciding` a founder's decisions, audited · `grants` giving access · `holders` who has it
 """

@@ -1,13 +1,30 @@
 """SQL of spaces, integrations, entries and grants."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from api.core.access.models import Entry, Grant, Integration, Space, WaitlistCounter
+from api.core.access.models import Entry, Grant, Integration, Milestone, Space, WaitlistCounter
+
+# Blocks are summed once for all that is asked; within its block a place is counted from the index.
+_POSITIONS = text("""
+with asked as (
+    select id, space_id, rank, seq, rank >> 10 as block from entries
+    where id = any(:ids) and status = 'waiting'),
+blocks as (
+    select space_id, block, sum(waiting) over (partition by space_id order by block) - waiting as before
+    from waitlist_blocks
+    where space_id in (select space_id from asked) and block <= (select max(block) from asked))
+select asked.id, 1 + blocks.before::bigint + within.number as position
+from asked join blocks using (space_id, block)
+cross join lateral (
+    select count(*) as number from entries ahead
+    where ahead.space_id = asked.space_id and ahead.status = 'waiting'
+      and ahead.rank >= asked.block << 10 and (ahead.rank, ahead.seq) < (asked.rank, asked.seq)) as within
+""")
 
 
 def spaces_of(session: Session, owner_id: str) -> Sequence[Space]:
@@ -58,11 +75,6 @@ def grant_counts(session: Session, integration_ids: Sequence[str]) -> tuple[int,
     return row[0], row[1]
 
 
-def entry_count_of_integration(session: Session, integration_id: str) -> int:
-    query = select(func.count()).select_from(Entry).where(Entry.integration_id == integration_id)
-    return session.scalar(query) or 0
-
-
 def newest_entries(session: Session, space_id: str, limit: int) -> Sequence[Entry]:
     return session.scalars(
         select(Entry).where(Entry.space_id == space_id).order_by(Entry.created_at.desc()).limit(limit)
@@ -111,6 +123,49 @@ def entry_of_user(session: Session, integration_id: str, external_user_id: str) 
     )
 
 
+def entry(session: Session, entry_id: str) -> Entry | None:
+    return session.get(Entry, entry_id, populate_existing=True)
+
+
+def by_referral_code(session: Session, space_id: str, code: str) -> Entry | None:
+    return session.scalar(select(Entry).where(Entry.referral_code == code, Entry.space_id == space_id))
+
+
+def move_up(session: Session, entry_id: str, ranks: int, most: int) -> None:
+    """One more has joined by this entry's code; `ranks` up for each of the first `most`."""
+    climbed = func.least(Entry.referrals + 1, most) - func.least(Entry.referrals, most)
+    session.execute(
+        update(Entry)
+        .where(Entry.id == entry_id)
+        .values(referrals=Entry.referrals + 1, rank=Entry.rank - ranks * climbed)
+    )
+
+
+def positions(session: Session, entry_ids: Sequence[str]) -> Mapping[str, int]:
+    """The places in line, from 1, of those that wait."""
+    return {row[0]: row[1] for row in session.execute(_POSITIONS, {"ids": list(entry_ids)})}
+
+
+def entries_in_line(
+    session: Session, space_id: str, status: str, after: tuple[int, int] | None, limit: int
+) -> Sequence[Entry]:
+    """In the order of the line, behind the entry with this (rank, seq)."""
+    query = select(Entry).where(Entry.space_id == space_id, Entry.status == status)
+    if after:
+        query = query.where(tuple_(Entry.rank, Entry.seq) > tuple_(*map(literal, after)))
+    return session.scalars(query.order_by(Entry.rank, Entry.seq).limit(limit)).all()
+
+
+def entries_by_age(
+    session: Session, space_id: str, after: tuple[datetime, int] | None, limit: int
+) -> Sequence[Entry]:
+    """Newest first, older than the entry with this (created_at, seq)."""
+    query = select(Entry).where(Entry.space_id == space_id)
+    if after:
+        query = query.where(tuple_(Entry.created_at, Entry.seq) < tuple_(*map(literal, after)))
+    return session.scalars(query.order_by(Entry.created_at.desc(), Entry.seq.desc()).limit(limit)).all()
+
+
 def oldest_waiting(session: Session, of: Integration, limit: int) -> Sequence[Entry]:
     """Claimed for this transaction; rows another one is deciding on are skipped."""
     return session.scalars(
@@ -122,15 +177,41 @@ def oldest_waiting(session: Session, of: Integration, limit: int) -> Sequence[En
     ).all()
 
 
-def decide(session: Session, entry_id: str, status: str, now: datetime) -> bool:
-    """False when the entry is not waiting any more."""
-    decided = session.execute(
+def next_in_line(session: Session, space_id: str, limit: int) -> Sequence[str]:
+    """Ids, claimed for this transaction; rows another one is deciding on are skipped."""
+    return session.scalars(
+        select(Entry.id)
+        .where(Entry.space_id == space_id, Entry.status == "waiting")
+        .order_by(Entry.rank, Entry.seq)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+
+
+def hold(session: Session, space_id: str, entry_ids: Collection[str]) -> Mapping[str, str]:
+    """Status by id of those that the space has, locked in one order so that two callers cannot deadlock."""
+    rows = session.execute(
+        select(Entry.id, Entry.status)
+        .where(Entry.space_id == space_id, Entry.id.in_(entry_ids))
+        .order_by(Entry.id)
+        .with_for_update()
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def decide(session: Session, entry_ids: Collection[str], status: str, now: datetime) -> Collection[str]:
+    """The ids that were waiting and are decided on now."""
+    return session.scalars(
         update(Entry)
-        .where(Entry.id == entry_id, Entry.status == "waiting")
+        .where(Entry.id.in_(entry_ids), Entry.status == "waiting")
         .values(status=status, decided_at=now)
         .returning(Entry.id)
-    )
-    return decided.first() is not None
+        .execution_options(synchronize_session=False)
+    ).all()
+
+
+def status_of(session: Session, entry_id: str) -> str | None:
+    return session.scalar(select(Entry.status).where(Entry.id == entry_id))
 
 
 def add_grant(session: Session, values: dict[str, object]) -> None:
@@ -172,3 +253,18 @@ def standing_grants(session: Session, grant_ids: Collection[str]) -> frozenset[s
     return frozenset(
         session.scalars(select(Grant.id).where(Grant.id.in_(grant_ids), Grant.revoked_at.is_(None)))
     )
+
+
+def note_milestone(session: Session, integration_id: str, key: str, now: datetime) -> None:
+    session.execute(
+        upsert(Milestone)
+        .values(integration_id=integration_id, key=key, reached_at=now)
+        .on_conflict_do_nothing()
+    )
+
+
+def milestones(session: Session, integration_id: str) -> Mapping[str, datetime]:
+    rows = session.execute(
+        select(Milestone.key, Milestone.reached_at).where(Milestone.integration_id == integration_id)
+    )
+    return {row[0]: row[1] for row in rows}

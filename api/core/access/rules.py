@@ -1,10 +1,18 @@
 """What is decided without a database: places in line, and the integration checklist."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 RANKS_PER_REFERRAL = 10
 """How many places in the order of joining a person moves up for each one who joined by their code."""
+
+MOST_REFERRALS = 50
+"""So many referrals move a person up; more are counted and change nothing."""
+
+
+def rank(ordinal: int, referrals: int) -> int:
+    """The place in the order of joining, less what the referrals earned."""
+    return ordinal - RANKS_PER_REFERRAL * min(referrals, MOST_REFERRALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +25,12 @@ class ChecklistItem:
 
 @dataclass(frozen=True, slots=True)
 class SetupFacts:
+    """`milestones`: keys of the first real calls that have happened, see `milestones`."""
+
     has_key: bool
     return_urls: int
     origins: int
-    called: bool
-    entries: int
-    grants: int
-    live: int
+    milestones: Collection[str]
 
 
 _STEPS = (
@@ -31,24 +38,22 @@ _STEPS = (
     ("return_url", "Return URL registered", "Register where accepted people land."),
     ("origin", "Origin registered", "Register where the widget is embedded."),
     ("first_call", "First authenticated call", "Call GET /api/integration/v1/me with the key."),
-    ("entry", "First person on the waiting list", "Send someone to the waiting list."),
-    ("grant", "First access granted", "Accept someone from the waiting list."),
-    ("heartbeat", "Live users reported", "Send heartbeats while people are in."),
+    ("waitlist_start", "First person sent to the waiting list", "POST /waitlist/start for a visitor."),
+    (
+        "exchange",
+        "First access exchanged",
+        "POST /access/exchange with the code that an accepted visitor brings.",
+    ),
+    ("heartbeat", "Live users reported", "POST /heartbeat every 30 seconds while people are in."),
+    ("widget_token", "First widget opened", "POST /widget/token for someone with access."),
+    ("webhook_test", "Webhook received", "POST /webhooks/test and answer it with 2xx."),
 )
 
 
 def checklist(facts: SetupFacts) -> Sequence[ChecklistItem]:
     """In the order in which a partner gets there."""
-    done = (
-        facts.has_key,
-        facts.return_urls > 0,
-        facts.origins > 0,
-        facts.called,
-        facts.entries > 0,
-        facts.grants > 0,
-        facts.live > 0,
-    )
+    known = {"api_key": facts.has_key, "return_url": facts.return_urls > 0, "origin": facts.origins > 0}
     return [
-        ChecklistItem(key, title, ready, next_step)
-        for (key, title, next_step), ready in zip(_STEPS, done, strict=True)
+        ChecklistItem(key, title, known.get(key, key in facts.milestones), next_step)
+        for key, title, next_step in _STEPS
     ]

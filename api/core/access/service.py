@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from api.core.access import queries
+from api.core.access import milestones, queries
 from api.core.access.models import Integration, Space
 from api.core.errors import NotFound
 
@@ -35,10 +35,12 @@ def spaces_of(session: Session, founder_id: str) -> Sequence[Space]:
 
 def space(session: Session, founder_id: str, slug: str) -> SpaceSummary:
     """Raises `NotFound`."""
-    found = queries.space_by_slug(session, slug)
-    if found is None or found.owner_id != founder_id:
-        raise NotFound(f"There is no space {slug!r}.", fix="Check the slug, and who is signed in.")
-    return _summary(session, found)
+    return _summary(session, _owned(session, founder_id, slug))
+
+
+def space_id(session: Session, founder_id: str, slug: str) -> str:
+    """Raises `NotFound`."""
+    return _owned(session, founder_id, slug).id
 
 
 def public_space(session: Session, slug: str) -> SpaceSummary | None:
@@ -64,13 +66,8 @@ def called(session: Session, integration_id: str, now: datetime) -> Integration:
         raise NotFound(f"There is no integration {integration_id!r}.")
     if found.first_call_at is None:
         queries.note_first_call(session, integration_id, now)
+        milestones.reached(session, integration_id, "first_call", now)
     return found
-
-
-def progress(session: Session, integration_id: str) -> tuple[int, int]:
-    """(entries, active grants) of one integration."""
-    entries = queries.entry_count_of_integration(session, integration_id)
-    return entries, queries.grant_counts(session, [integration_id])[1]
 
 
 def joined_per_day(
@@ -81,6 +78,13 @@ def joined_per_day(
     first = today - timedelta(days=days - 1)
     counted = dict(queries.joined_per_day(session, space_id, first))
     return [(day, counted.get(day, 0)) for day in (first + timedelta(days=n) for n in range(days))]
+
+
+def _owned(session: Session, founder_id: str, slug: str) -> Space:
+    found = queries.space_by_slug(session, slug)
+    if found is None or found.owner_id != founder_id:
+        raise NotFound(f"There is no space {slug!r}.", fix="Check the slug, and who is signed in.")
+    return found
 
 
 def _summary(session: Session, found: Space) -> SpaceSummary:

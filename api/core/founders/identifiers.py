@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from api.core.errors import Refused
+from api.core.masking import masked
+
+__all__ = ["Identifier", "email", "masked", "parse", "phone"]
 
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,250}\.[^@\s.]{2,}")
@@ -43,9 +46,3 @@ def email(text: str) -> Identifier:
 def parse(text: str) -> Identifier:
     """Whichever of the two it looks like. Raises `Refused`."""
     return email(text) if "@" in text else phone(text)
-
-
-def masked(value: str) -> str:
-    """`+491701234567` → `+49••••4567`, `anna@example.com` → `a•••@example.com`."""
-    name, at, domain = value.partition("@")
-    return f"{name[:1]}•••@{domain}" if at else f"{value[:3]}••••{value[-4:]}"

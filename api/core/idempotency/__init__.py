@@ -1,1 +1,1 @@
-"""A request repeated with the same Idempotency-Key takes effect once: `models` · `service`."""
+"""A request repeated with the same Idempotency-Key takes effect once: `models` · `queries` · `service`."""

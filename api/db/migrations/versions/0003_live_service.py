@@ -219,7 +219,9 @@ create table milestones (
     key text not null,
     reached_at timestamptz not null,
     constraint pk_milestones primary key (integration_id, key)
-)"""
+);
+insert into milestones
+select id, 'first_call', first_call_at from integrations where first_call_at is not null"""
 
 PEOPLE = """
 create table tombstones (

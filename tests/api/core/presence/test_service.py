@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from api.core.access import waitlist
+from api.core.access import grants, waitlist
 from api.core.crypto import Vault
 from api.core.presence import service
 from api.core.presence.rules import Beat
@@ -21,6 +21,7 @@ def admit(session: Session, vault: Vault, place: Place, *users: str) -> None:
         waitlist.join(session, vault, place.integration_id, user, NOW)
     for entry in waitlist.oldest_waiting(session, place.integration_id, len(users)):
         waitlist.accept(session, entry, NOW)
+        grants.give(session, entry, NOW)
 
 
 @pytest.fixture

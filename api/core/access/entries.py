@@ -1,0 +1,130 @@
+"""Entries as the founder sees them, personal data masked: one, or a page of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from api.core.access import queries
+from api.core.access.models import Entry
+from api.core.crypto import Vault
+from api.core.errors import NotFound, Refused
+from api.core.masking import masked
+
+Status = Literal["waiting", "accepted", "rejected"]
+After = tuple[str, str]
+_BIGGEST = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """`position` is the place in line, from 1; None for one who does not wait."""
+
+    id: str
+    user_id: str
+    external_user_id: str
+    status: str
+    position: int | None
+    referral_code: str
+    referrals: int
+    created_at: datetime
+    decided_at: datetime | None
+    email_masked: str | None
+    phone_masked: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPage:
+    """`next_after` is None on the last page."""
+
+    entries: Sequence[EntryView]
+    next_after: After | None
+
+
+def view(session: Session, vault: Vault, founder_id: str, entry_id: str) -> EntryView:
+    """Raises `NotFound`, for another founder's entry as for none."""
+    return _views(session, vault, [owned(session, founder_id, entry_id)])[0]
+
+
+def page(
+    session: Session, vault: Vault, space_id: str, status: Status | None, after: After | None, limit: int
+) -> EntryPage:
+    """Of one status: in the order of the line. Of all: newest first. Raises `Refused` for a foreign place."""
+    if status is None:
+        found = queries.entries_by_age(session, space_id, _age(after) if after else None, limit + 1)
+    else:
+        line = _place(after) if after else None
+        found = queries.entries_in_line(session, space_id, status, line, limit + 1)
+    shown, more = found[:limit], len(found) > limit
+    return EntryPage(_views(session, vault, shown), _key(shown[-1], status) if more else None)
+
+
+def owned(session: Session, founder_id: str, entry_id: str) -> Entry:
+    """Raises `NotFound`."""
+    found = queries.entry(session, entry_id)
+    if found is None or queries.owner_of(session, found.space_id) != founder_id:
+        raise NotFound(f"There is no entry {entry_id!r}.", fix="Check the id, and who is signed in.")
+    return found
+
+
+def _views(session: Session, vault: Vault, found: Sequence[Entry]) -> list[EntryView]:
+    waiting = [entry.id for entry in found if entry.status == "waiting"]
+    positions = queries.positions(session, waiting) if waiting else {}
+    return [
+        EntryView(
+            id=entry.id,
+            user_id=entry.user_id,
+            external_user_id=entry.external_user_id,
+            status=entry.status,
+            position=positions.get(entry.id),
+            referral_code=entry.referral_code,
+            referrals=entry.referrals,
+            created_at=entry.created_at,
+            decided_at=entry.decided_at,
+            email_masked=_shown(vault, entry.email_cipher, entry.id),
+            phone_masked=_shown(vault, entry.phone_cipher, entry.id),
+        )
+        for entry in found
+    ]
+
+
+def _shown(vault: Vault, cipher: bytes | None, entry_id: str) -> str | None:
+    return masked(vault.open(cipher, entry_id)) if cipher else None
+
+
+def _key(last: Entry, status: Status | None) -> After:
+    first = last.created_at.isoformat() if status is None else str(last.rank)
+    return first, str(last.seq)
+
+
+def _age(after: After) -> tuple[datetime, int]:
+    try:
+        created, seq = datetime.fromisoformat(after[0]), _number(after[1])
+    except ValueError:
+        raise _foreign() from None
+    if created.tzinfo is None:
+        raise _foreign()
+    return created, seq
+
+
+def _place(after: After) -> tuple[int, int]:
+    try:
+        return _number(after[0]), _number(after[1])
+    except ValueError:
+        raise _foreign() from None
+
+
+def _number(text: str) -> int:
+    """Raises `ValueError` for what PostgreSQL's bigint cannot hold, too."""
+    number = int(text)
+    if not -_BIGGEST <= number < _BIGGEST:
+        raise ValueError
+    return number
+
+
+def _foreign() -> Refused:
+    return Refused(
+        "The cursor is not one of ours.", fix="Start again without a cursor.", code="cursor_invalid"
+    )

@@ -1,0 +1,97 @@
+"""`Idempotency-Key`: a route acts once per key, and answers again what it has answered before.
+
+    def route(at: At, who: SignedIn, once: FounderOnce) -> Response:
+        def act(session: Session) -> Answer:
+            return 200, SomethingOut(...)
+        return once.answer(act)
+
+`FounderOnce` requires the header, `PartnerOnce` goes without it, too. Name `IDEMPOTENCY_CODES` at the route.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header, Request, Response
+from pydantic import BaseModel
+
+from api.core.errors import Refused
+from api.core.idempotency import service as idempotency
+from api.core.idempotency.service import Call, Stored
+from api.db.engine import Session
+from api.http.deps import At, Partner, SignedIn
+from api.http.services import Services
+
+IDEMPOTENCY_CODES = ("idempotency_in_flight", "idempotency_key_reused")
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="A new random value for each new request, the same one for a retry within 24 hours",
+    ),
+]
+Answer = tuple[int, BaseModel]
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    at: Services
+    call: Call | None
+
+    def answer(self, act: Callable[[Session], Answer]) -> Response:
+        """Act in one transaction and answer; without a key just that. What `act` raises frees the key."""
+        call, at = self.call, self.at
+        if call is None:
+            with at.transaction() as session:
+                return _response(_stored(act(session)))
+        claimed_at = at.clock()
+        with at.transaction() as session:
+            known = idempotency.claim(session, at.vault, call, claimed_at)
+        if known is not None:
+            return _response(known, replayed=True)
+        answered = False
+        try:
+            with at.transaction() as session:
+                stored = _stored(act(session))
+                idempotency.answer(session, at.vault, call, claimed_at, stored)
+            answered = True
+        finally:
+            if not answered:
+                with at.transaction() as session:
+                    idempotency.release(session, call, claimed_at)
+        return _response(stored)
+
+
+async def of_founder(request: Request, at: At, who: SignedIn, key: Key = None) -> Once:
+    if key is None:
+        raise Refused(
+            "This request needs an Idempotency-Key header.",
+            fix="Send a new random value with each new request, and the same one with a retry.",
+            code="idempotency_key_required",
+        )
+    return Once(at, await _call(request, who.id, key))
+
+
+async def of_partner(request: Request, at: At, integration_id: Partner, key: Key = None) -> Once:
+    return Once(at, await _call(request, integration_id, key) if key else None)
+
+
+FounderOnce = Annotated[Once, Depends(of_founder)]
+PartnerOnce = Annotated[Once, Depends(of_partner)]
+
+
+async def _call(request: Request, caller: str, key: str) -> Call:
+    return Call.of(caller, f"{request.method} {request.url.path}", key, await request.body())
+
+
+def _stored(answer: Answer) -> Stored:
+    status, body = answer
+    return Stored(status, body.model_dump_json())
+
+
+def _response(stored: Stored, *, replayed: bool = False) -> Response:
+    headers = {"Idempotency-Replayed": "true"} if replayed else {}
+    return Response(stored.body, stored.status, headers, media_type="application/json")
