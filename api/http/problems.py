@@ -87,6 +87,7 @@ CODES: Mapping[str, Code] = {
     "origin_invalid": Code(422, "An origin is https://host[:port], or http on localhost, and nothing more."),
     "webhook_url_invalid": Code(422, "A webhook address is https, without fragment or login."),
     "name_invalid": Code(422, "The name is empty, too long or has letters that cannot be seen."),
+    "text_invalid": Code(422, "The message is empty or too long."),
     "refused": Code(422, "It is not allowed, or the input is not acceptable."),
     "provider_rejected": Code(502, "A service that we rely on said no."),
     "database_unavailable": Code(503, "The database does not answer; try again."),
