@@ -28,6 +28,7 @@ from api.http import (
     ops,
     probes,
     static,
+    webhooks,
     widget_tokens,
 )
 from api.http.cookies import Cookies
@@ -36,10 +37,12 @@ from api.http.flag_board import FlagBoard
 from api.http.middleware import BodyLimit, RequestContext, SameOrigin, origin_of
 from api.http.pages import ops as ops_pages
 from api.http.pages import public, tools
+from api.http.pages import webhooks as webhook_pages
 from api.http.readiness import Readiness
 from api.http.services import Services
 from api.providers.messaging import messenger
 from api.providers.orchestration.prefect import Prefect
+from api.providers.webhooks import sender as webhook_sender
 from api.settings import Settings, load
 
 ROUTERS = (
@@ -50,9 +53,12 @@ ROUTERS = (
     founder.router,
     founder_integrations.router,
     entries.router,
+    webhooks.partners,
+    webhooks.founders,
     ops.router,
     public.router,
     tools.router,
+    webhook_pages.router,
     ops_pages.router,
 )
 
@@ -119,6 +125,7 @@ def compose(settings: Settings) -> Services:
         widget_keys=WidgetKeys(widget_ring, origin_of(platform.public_app_url)),
         clock=frozen_clock(service.as_of) if service.as_of else system_clock,
         messenger=messenger(settings),
+        webhooks=webhook_sender(settings),
         prefect=Prefect.from_settings(service),
         backups=backups,
         readiness=Readiness(url, migrate.head(), draining),

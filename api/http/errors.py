@@ -49,10 +49,19 @@ class ProofTooOld(Exception):
     403 `recent_login_required`."""
 
 
+class RateLimited(Exception):
+    """Too many calls: 429, to be tried again in `retry_after` seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"retry after {retry_after} s")
+        self.retry_after = retry_after
+
+
 def install(app: FastAPI) -> None:
     app.add_exception_handler(FirstUserError, _refusal)
     app.add_exception_handler(Unauthenticated, _unauthenticated)
     app.add_exception_handler(ProofTooOld, _proof_too_old)
+    app.add_exception_handler(RateLimited, _rate_limited)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(BodyTooLarge, _too_large)
@@ -104,6 +113,13 @@ def _to_login(request: Request, address: str) -> Response:
     if request.headers.get("hx-request"):
         return Response(status_code=204, headers={"HX-Redirect": address})
     return Response(status_code=303, headers={"Location": address})
+
+
+def _rate_limited(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RateLimited)  # noqa: S101
+    headers = {"Retry-After": str(error.retry_after)}
+    detail = f"Too many calls. Try again in {error.retry_after} s."
+    return answer(request, Problem(429, "rate_limited", detail, headers=headers))
 
 
 def _invalid(request: Request, error: Exception) -> Response:

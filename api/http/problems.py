@@ -77,6 +77,10 @@ CODES: Mapping[str, Code] = {
     "key_is_current": Code(409, "It is the current one; rotate it instead."),
     "already_decided": Code(409, "The entry was decided on the other way."),
     "idempotency_in_flight": Code(409, "The first request with this key is under way; send it again later."),
+    "webhook_url_missing": Code(409, "The integration has no webhook address; register one."),
+    "signing_secret_missing": Code(
+        409, "The integration has no signing secret; make one with Rotate Secret."
+    ),
     "body_too_large": Code(413, "The body is larger than the cap."),
     "validation_failed": Code(422, "The request is not as described; `errors` points at what is wrong."),
     "idempotency_key_reused": Code(422, "The Idempotency-Key came with another body before."),
@@ -86,9 +90,11 @@ CODES: Mapping[str, Code] = {
     "return_url_invalid": Code(422, "A return URL is https, or http on localhost, and has no fragment."),
     "origin_invalid": Code(422, "An origin is https://host[:port], or http on localhost, and nothing more."),
     "webhook_url_invalid": Code(422, "A webhook address is https, without fragment or login."),
+    "webhook_url_not_allowed": Code(422, "Webhooks go to https URLs whose host has a public address."),
     "name_invalid": Code(422, "The name is empty, too long or has letters that cannot be seen."),
     "text_invalid": Code(422, "The message is empty or too long."),
     "refused": Code(422, "It is not allowed, or the input is not acceptable."),
+    "rate_limited": Code(429, "Too many calls; wait for as many seconds as Retry-After says."),
     "provider_rejected": Code(502, "A service that we rely on said no."),
     "database_unavailable": Code(503, "The database does not answer; try again."),
     "provider_unavailable": Code(503, "A service that we rely on could not be reached; try again."),

@@ -10,6 +10,7 @@ from api.core.chat.token import WidgetKeys
 from api.core.clock import Clock
 from api.core.crypto import Signer, Vault
 from api.core.ports import DatabaseProvider, Messenger
+from api.core.webhooks.attempts import Sender
 from api.db.engine import Session
 from api.http.cookies import Cookies
 from api.http.draining import Draining
@@ -31,6 +32,7 @@ class Services:
     widget_keys: WidgetKeys
     clock: Clock
     messenger: Messenger
+    webhooks: Sender
     prefect: Prefect
     backups: Callable[[], DatabaseProvider]
     readiness: Readiness

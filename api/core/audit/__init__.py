@@ -1,5 +1,5 @@
 """Who did what to whom: one row per act, written in the act's own transaction."""
 
-from api.core.audit.service import record
+from api.core.audit.service import AuditedAct, newest, record
 
-__all__ = ["record"]
+__all__ = ["AuditedAct", "newest", "record"]

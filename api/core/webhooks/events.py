@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 TEST = "webhook.test"
+TYPES: Mapping[str, str] = {TEST: "A test: asked for by you or by a founder, at any time."}
+"""What is sent today, by type."""
 
 
 def body(type: str, at: datetime, data: Mapping[str, Any]) -> bytes:
