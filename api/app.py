@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import cache, partial
@@ -10,6 +11,7 @@ from types import FrameType
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import SecretStr
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import log
 from api.core.chat.token import WidgetKeys
@@ -85,6 +87,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(SameOrigin, public_url=public_url)
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestContext, https=public_url.startswith("https://"))
+    if proxies := settings.service.trusted_proxy_list:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)
     errors.install(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -148,7 +152,7 @@ def _drain_on_sigterm(services: Services) -> None:
     """On SIGTERM readyz turns 503 first; streams end and the server's own handler follows when the balancer
     has seen it. A second SIGTERM does not wait for the balancer."""
     server = signal.getsignal(signal.SIGTERM)
-    if not callable(server):
+    if not callable(server) or threading.current_thread() is not threading.main_thread():
         return  # no server is in charge of signals: a test, or a thread
     loop, draining = asyncio.get_running_loop(), services.draining
 

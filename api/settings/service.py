@@ -24,7 +24,12 @@ class ServiceSettings(Group):
     as_of: datetime | None = None  # the clock stands here while staging serves from a restored copy
     live_ttl_seconds: int = 90
     widget_token_seconds: int = Field(default=600, ge=10, le=600)  # a widget asks for a new token in time
-    drain_seconds: float = 0.0  # between "not ready" and closing, for a load balancer to notice
+    drain_seconds: float = Field(default=0, ge=0, le=600)  # from "not ready" to closing: a balancer notices
+    trusted_proxies: str = ""  # addresses and networks whose X-Forwarded-For and -Proto are believed
     prefect_api_url: str = ""
     prefect_ui_url: str = ""
     prefect_auth: SecretStr | None = None
+
+    @property
+    def trusted_proxy_list(self) -> list[str]:
+        return [proxy.strip() for proxy in self.trusted_proxies.split(",") if proxy.strip()]

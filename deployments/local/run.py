@@ -80,23 +80,13 @@ def _api(environment: str) -> Callable[[StateFolder], None]:
 
 
 def _serve_http() -> None:
-    import uvicorn
-
     from api.settings import load
     from deployments.local.ports import HOST
+    from deployments.serve import serve
 
     settings = load()
     port = settings.stack.api_port if settings.service.env == "production" else settings.stack.staging_port
-    uvicorn.run(
-        "api.app:production_app",
-        factory=True,
-        host=HOST,
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
+    serve(HOST, port)
 
 
 def _beacon(_state: StateFolder) -> None:

@@ -1,0 +1,131 @@
+"""SIGTERM at a real process: not ready first, then the balancer's interval, then what is in flight ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+import httpx
+import pytest
+
+from api.settings import Settings
+from deployments.bench.places import free_port
+from tests.product import BASE_URL, DATA_KEY, SESSION_SECRET, WIDGET_SECRET, seeded
+
+__all__ = ["seeded"]
+
+INTERVAL_S = 2.5
+ROOT = Path(__file__).parents[2]
+COMMAND = """
+from deployments import serve
+serve.GRACE_S, serve.LAST_S = 2, 1
+serve.serve("127.0.0.1", {port}, "tests.deployments.draining_app:app")
+"""
+Start = Callable[[float], "Service"]
+
+
+class Service:
+    """A process of the API that serves."""
+
+    def __init__(self, settings: Settings, drain_seconds: float) -> None:
+        self.url = f"http://127.0.0.1:{(port := free_port())}"
+        environment = {
+            "DATABASE_URL": settings.platform.database_url.get_secret_value(),
+            "SESSION_SECRET": SESSION_SECRET,
+            "INTEGRATION_WIDGET_SIGNING_SECRET": WIDGET_SECRET,
+            "FIRSTUSER_DATA_KEY": DATA_KEY,
+            "PUBLIC_APP_URL": BASE_URL,
+            "FIRSTUSER_DRAIN_SECONDS": str(drain_seconds),
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND.format(port=port)], cwd=ROOT, env={**os.environ, **environment}
+        )
+        deadline = time.monotonic() + 30
+        while not self.answers(200):
+            assert time.monotonic() < deadline and self.process.poll() is None
+            time.sleep(0.05)
+
+    def answers(self, status: int) -> bool:
+        try:
+            return httpx.get(f"{self.url}/api/readyz").status_code == status
+        except httpx.TransportError:
+            return False
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+
+@pytest.fixture
+def start(seeded: Settings) -> Iterator[Start]:
+    started: list[Service] = []
+
+    def new(drain_seconds: float) -> Service:
+        started.append(Service(seeded, drain_seconds))
+        return started[-1]
+
+    yield new
+    for service in started:
+        service.process.kill()
+        service.process.wait()
+
+
+def test_a_drain_loses_nothing(start: Start) -> None:
+    service, noticed = start(INTERVAL_S), Event()
+    with ThreadPoolExecutor(3) as pool:
+        slow = pool.submit(httpx.get, f"{service.url}/api/slow?seconds={INTERVAL_S + 1}", timeout=20)
+        streamed = pool.submit(httpx.get, f"{service.url}/api/stream", timeout=20)
+        visits = pool.submit(visit_until, noticed, service.url)
+        time.sleep(0.3)
+        service.terminate()
+        told = time.monotonic()
+        while not service.answers(503):
+            assert time.monotonic() - told < INTERVAL_S
+        time.sleep(INTERVAL_S / 4)
+        noticed.set()
+        code, took = service.process.wait(timeout=15), time.monotonic() - told
+        assert slow.result().json() == {"status": "done"}
+        assert streamed.result().text.endswith("event: bye\ndata: {}\n\n")
+        assert set(visits.result()) == {200}
+    assert code == 0
+    assert INTERVAL_S < took < INTERVAL_S + 10
+
+
+def visit_until(noticed: Event, url: str) -> list[int]:
+    """The statuses of visits, each by a connection of its own, until the balancer has noticed."""
+    statuses: list[int] = []
+    while not noticed.is_set():
+        statuses.append(httpx.get(f"{url}/").status_code)
+    return statuses
+
+
+def test_a_second_signal_skips_the_interval(start: Start) -> None:
+    service = start(60)
+    service.terminate()
+    while not service.answers(503):
+        time.sleep(0.05)
+    service.terminate()
+    assert service.process.wait(timeout=5) == 0
+
+
+def test_what_never_ends_is_cancelled(start: Start) -> None:
+    service = start(0)
+    with ThreadPoolExecutor(1) as pool:
+        stuck = pool.submit(httpx.get, f"{service.url}/api/stuck", timeout=30)
+        time.sleep(0.3)
+        service.terminate()
+        assert service.process.wait(timeout=12) == 0
+        assert stuck.exception() is not None or stuck.result().status_code >= 500
+
+
+def test_what_cannot_be_cancelled_is_left_behind(start: Start) -> None:
+    service = start(0)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(httpx.get, f"{service.url}/api/slow?seconds=60")
+        time.sleep(0.3)
+        service.terminate()
+        assert service.process.wait(timeout=15) == 1
