@@ -37,6 +37,7 @@ from api.http.cookies import Cookies
 from api.http.draining import Draining
 from api.http.flag_board import FlagBoard
 from api.http.middleware import BodyLimit, RequestContext, SameOrigin, origin_of
+from api.http.pages import integrate, public, tools
 from api.http.pages import ops as ops_pages
 from api.http.pages import public, tools
 from api.http.pages import webhooks as webhook_pages
@@ -61,6 +62,7 @@ ROUTERS = (
     public.router,
     tools.router,
     webhook_pages.router,
+    integrate.router,
     ops_pages.router,
 )
 

@@ -28,6 +28,20 @@ class SpaceSummary:
         return [integration.id for integration in self.integrations]
 
 
+@dataclass(frozen=True, slots=True)
+class SpaceRef:
+    """A space with its integrations, oldest first, and nothing counted."""
+
+    id: str
+    slug: str
+    name: str
+    integrations: Sequence[Integration]
+
+    @property
+    def integration_ids(self) -> list[str]:
+        return [integration.id for integration in self.integrations]
+
+
 def spaces_of(session: Session, founder_id: str) -> Sequence[Space]:
     """Oldest first."""
     return queries.spaces_of(session, founder_id)
@@ -41,6 +55,12 @@ def space(session: Session, founder_id: str, slug: str) -> SpaceSummary:
 def space_id(session: Session, founder_id: str, slug: str) -> str:
     """Raises `NotFound`."""
     return _owned(session, founder_id, slug).id
+
+
+def space_ref(session: Session, founder_id: str, slug: str) -> SpaceRef:
+    """Raises `NotFound`."""
+    found = _owned(session, founder_id, slug)
+    return SpaceRef(found.id, found.slug, found.name, queries.integrations_of(session, found.id))
 
 
 def public_space(session: Session, slug: str) -> SpaceSummary | None:

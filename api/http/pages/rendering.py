@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from api.http.pages import format as words
 
@@ -38,6 +38,11 @@ def render(
     return HTMLResponse(body, status)
 
 
+def text(template: str, context: Mapping[str, object]) -> str:
+    """A template that is no HTML: nothing is escaped."""
+    return _environment().get_template(template).render(context)
+
+
 def outbox_is_public(request: Request) -> bool:
     """Messages are shown only on one's own machine: anywhere else, login codes would lie in the open.
 
@@ -58,7 +63,7 @@ def static_url(name: str) -> str:
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(HTTP / "templates"),
-        autoescape=True,
+        autoescape=select_autoescape(default=True, disabled_extensions=("txt",)),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

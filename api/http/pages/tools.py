@@ -11,7 +11,6 @@ from api.core.founders.service import FounderView
 from api.core.presence import service as presence
 from api.core.presence.service import LivePage
 from api.db.engine import Session, driver_connection
-from api.http import integration_setup
 from api.http.deps import At, SignedIn
 from api.http.pages import charts
 from api.http.pages import format as words
@@ -45,24 +44,6 @@ def dashboard(request: Request, at: At, who: SignedIn, slug: Slug = None) -> Res
         "now": at.clock(),
     }
     return render(request, "dashboard.html", shown, title=space.name)
-
-
-@router.get("/integrate")
-def integrate(request: Request, at: At, who: SignedIn, slug: Slug = None) -> Response:
-    with at.transaction() as session:
-        spaces, space = _spaces(session, who, slug)
-        if space is None:
-            return render(request, "no_space.html", {"who": who}, title="Welcome")
-        setups = [integration_setup.load(session, at, who.id, one.id) for one in space.integrations]
-    shown = {
-        "who": who,
-        "spaces": spaces,
-        "space": space,
-        "setups": setups,
-        "base_url": at.settings.platform.public_app_url.rstrip("/"),
-        "now": at.clock(),
-    }
-    return render(request, "integrate.html", shown, title="Integrate")
 
 
 @router.get("/live")

@@ -1,0 +1,319 @@
+"""Integrate: a partner's set-up as a checklist, its addresses, snippets, and keys that rotate by overlap.
+
+Every form works as a plain form. With scripts, htmx sends it and puts the answer's `#integration` in place.
+A key or secret is in the page that answers its making, and in no other.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from api.core.access import integrations
+from api.core.access import service as access
+from api.core.access.integrations import AddressKind, Change
+from api.core.access.models import Integration
+from api.core.errors import Conflict, FirstUserError, Refused
+from api.core.founders.service import FounderView
+from api.core.keys.rules import WORKING
+from api.core.keys.service import KeyView
+from api.core.webhooks.secrets import SecretView
+from api.db.engine import Session
+from api.http import founder_integrations, integration_setup
+from api.http.deps import At, RecentlyProven, SignedIn
+from api.http.founder_integrations import RotateIn
+from api.http.pages import snippets, spaces
+from api.http.pages.rendering import render
+from api.http.pages.spaces import Slug
+from api.http.services import Services
+
+router = APIRouter(prefix="/app/integrate", include_in_schema=False)
+GRACES = (
+    (86400, "for 24 more hours"),
+    (3600, "for one more hour"),
+    (259200, "for 3 more days"),
+    (604800, "for 7 more days"),
+    (0, "no longer: it ends now"),
+)
+_STILL_USED = "Still in use since the rotation: put the new key in place before this one ends."
+_UNUSED = "Not used since the rotation."
+Text = Annotated[str, Form(max_length=2000)]
+Grace = Annotated[int, Form()]
+Act = Callable[[Session, Integration], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the answer to a form says: a refusal next to the form `form` with what was `typed`, or something
+    new that is shown once."""
+
+    form: str = ""
+    problem: FirstUserError | None = None
+    typed: str = ""
+    new_key: str = ""
+    new_secret: str = ""
+
+    @property
+    def status(self) -> int:
+        if self.problem is None:
+            return 200
+        return 409 if isinstance(self.problem, Conflict) else 422
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A key or secret in the list; `hint` says of one that is ending whether it is still in use."""
+
+    id: str
+    label: str
+    state: str
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    in_use: bool = False
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Newest first. `first` while there has never been any."""
+
+    working: Sequence[Credential]
+    earlier: Sequence[Credential]
+
+    @property
+    def first(self) -> bool:
+        return not self.working and not self.earlier
+
+    @property
+    def ending(self) -> Credential | None:
+        return next((one for one in self.working if one.state == "ending"), None)
+
+
+@router.get("")
+def first(request: Request, at: At, who: SignedIn, slug: Slug = None) -> Response:
+    """The space's first integration."""
+    return _first(request, at, who, slug)
+
+
+@router.post("/new")
+def create(request: Request, at: At, who: RecentlyProven, name: Text = "", slug: Slug = None) -> Response:
+    """An integration, and its first key."""
+    try:
+        with at.transaction() as session:
+            space = spaces.choose(session, who, slug).space
+            if space is None:
+                raise Refused("There is no space to put it in.")
+            made, _, key = founder_integrations.set_up(session, at, who, space.slug, name)
+    except (Refused, Conflict) as error:
+        return _first(request, at, who, slug, Said("new", error, name))
+    answer = _again(request, at, who, made, Said(new_key=key))
+    answer.headers["HX-Push-Url"] = f"/app/integrate/{made}"
+    return answer
+
+
+@router.get("/{integration_id}")
+def page(request: Request, at: At, who: SignedIn, integration_id: str) -> Response:
+    with at.transaction() as session:
+        return _page(request, at, who, session, integration_id)
+
+
+@router.get("/{integration_id}/checklist")
+def checklist(request: Request, at: At, who: SignedIn, integration_id: str) -> Response:
+    """The part of the page that refreshes itself until all is green."""
+    with at.transaction() as session:
+        setup = integration_setup.load(session, at, who.id, integration_id)
+    return render(request, "integrate_checklist.html", {"setup": setup})
+
+
+@router.post("/{integration_id}/name")
+def rename(request: Request, at: At, who: SignedIn, integration_id: str, name: Text = "") -> Response:
+    act = partial(integrations.change, asked=Change(name=name))
+    return _apply(request, at, who, integration_id, act, "name", name)
+
+
+@router.post("/{integration_id}/webhook")
+def webhook(request: Request, at: At, who: SignedIn, integration_id: str, address: Text = "") -> Response:
+    act = partial(integrations.change, asked=Change(webhook_url=address))
+    return _apply(request, at, who, integration_id, act, "webhook", address)
+
+
+@router.post("/{integration_id}/{kind}/add")
+def add_address(
+    request: Request, at: At, who: SignedIn, integration_id: str, kind: AddressKind, address: Text = ""
+) -> Response:
+    act = partial(integrations.add_address, kind=kind, text=address)
+    return _apply(request, at, who, integration_id, act, kind, address)
+
+
+@router.post("/{integration_id}/{kind}/remove")
+def remove_address(
+    request: Request, at: At, who: SignedIn, integration_id: str, kind: AddressKind, address: Text = ""
+) -> Response:
+    act = partial(integrations.remove_address, kind=kind, text=address)
+    return _apply(request, at, who, integration_id, act, kind, address)
+
+
+@router.post("/{integration_id}/keys/rotate")
+def rotate_key(
+    request: Request,
+    at: At,
+    who: RecentlyProven,
+    integration_id: str,
+    grace: Grace = 86400,
+    force: Annotated[bool, Form()] = False,
+) -> Response:
+    return _rotate(request, at, who, integration_id, "key", grace, force)
+
+
+@router.post("/{integration_id}/secrets/rotate")
+def rotate_secret(
+    request: Request,
+    at: At,
+    who: RecentlyProven,
+    integration_id: str,
+    grace: Grace = 86400,
+    force: Annotated[bool, Form()] = False,
+) -> Response:
+    return _rotate(request, at, who, integration_id, "secret", grace, force)
+
+
+@router.post("/{integration_id}/keys/{key_id}/revoke")
+def revoke_key(request: Request, at: At, who: RecentlyProven, integration_id: str, key_id: str) -> Response:
+    try:
+        with at.transaction() as session:
+            founder_integrations.revoke(session, at, who, integration_id, key_id)
+    except Conflict as error:
+        return _again(request, at, who, integration_id, Said("key", error))
+    return _back(integration_id)
+
+
+def _apply(
+    request: Request, at: Services, who: FounderView, integration_id: str, act: Act, form: str, typed: str
+) -> Response:
+    """Back to the page when it is done; the page with the refusal next to its form when it is not."""
+    try:
+        with at.transaction() as session:
+            found = access.integration(session, who.id, integration_id)
+            founder_integrations.note(session, at, who, integration_id, act(session, found))
+    except (Refused, Conflict) as error:
+        return _again(request, at, who, integration_id, Said(form, error, typed))
+    return _back(integration_id)
+
+
+def _rotate(
+    request: Request, at: Services, who: FounderView, integration_id: str, form: str, grace: int, force: bool
+) -> Response:
+    """The page with the new key or secret in it; or with why there is none."""
+    if grace not in dict(GRACES):
+        return _again(request, at, who, integration_id, Said(form, Refused("Choose one of the times.")))
+    rotate = founder_integrations.rotate if form == "key" else founder_integrations.rotate_signing
+    asked = RotateIn(grace_seconds=grace, force=force)
+    try:
+        with at.transaction() as session:
+            _, plaintext = rotate(session, at, who, integration_id, asked)
+    except Conflict as error:
+        return _again(request, at, who, integration_id, Said(form, error))
+    said = Said(new_key=plaintext) if form == "key" else Said(new_secret=plaintext)
+    return _again(request, at, who, integration_id, said)
+
+
+def _back(integration_id: str) -> Response:
+    return RedirectResponse(f"/app/integrate/{integration_id}", 303)
+
+
+def _again(request: Request, at: Services, who: FounderView, integration_id: str, said: Said) -> Response:
+    with at.transaction() as session:
+        return _page(request, at, who, session, integration_id, said)
+
+
+def _page(
+    request: Request,
+    at: Services,
+    who: FounderView,
+    session: Session,
+    integration_id: str,
+    said: Said = Said(),
+) -> Response:
+    """Raises `NotFound`."""
+    setup = integration_setup.load(session, at, who.id, integration_id)
+    choice = spaces.holding(session, who, setup.integration.space_id)
+    base_url = at.settings.platform.public_app_url.rstrip("/")
+    shown = {
+        "who": who,
+        "spaces": choice.spaces,
+        "space": choice.space,
+        "setup": setup,
+        "one": setup.integration,
+        "said": said,
+        "graces": GRACES,
+        "keys": _keys(setup.keys, at.clock()),
+        "secrets": _secrets(setup.secrets, at.clock()),
+        "snippets": snippets.of(base_url, setup.integration),
+        "try_key": snippets.verify_key(base_url, setup.integration, said.new_key),
+        "now": at.clock(),
+    }
+    return render(request, "integrate.html", shown, title="Integrate", status=said.status)
+
+
+def _first(
+    request: Request, at: Services, who: FounderView, slug: str | None, said: Said = Said()
+) -> Response:
+    """The space's first integration, or how to make one."""
+    with at.transaction() as session:
+        choice = spaces.choose(session, who, slug)
+        if choice.space is None:
+            return render(request, "no_space.html", {"who": who}, title="Welcome")
+        if choice.space.integrations:
+            return _page(request, at, who, session, choice.space.integrations[0].id, said)
+    shown = {"who": who, "spaces": choice.spaces, "space": choice.space, "said": said}
+    return render(request, "integrate_none.html", shown, title="Integrate", status=said.status)
+
+
+def _keys(known: Sequence[KeyView], now: datetime) -> Credentials:
+    newest = known[0].created_at if known else now
+    made: list[Credential] = []
+    for key in known:
+        used = key.last_used_at is not None and key.last_used_at > newest
+        said = _STILL_USED if used else _UNUSED
+        made.append(
+            Credential(
+                id=key.id,
+                label=key.masked,
+                state=key.state(now),
+                created_at=key.created_at,
+                last_used_at=key.last_used_at,
+                expires_at=key.expires_at,
+                revoked_at=key.revoked_at,
+                in_use=used,
+                hint=said if key.state(now) == "ending" else "",
+            )
+        )
+    return _sorted(made)
+
+
+def _secrets(known: Sequence[SecretView], now: datetime) -> Credentials:
+    return _sorted(
+        [
+            Credential(
+                id=secret.id,
+                label=secret.id,
+                state=secret.state(now),
+                created_at=secret.created_at,
+                last_used_at=secret.last_used_at,
+                expires_at=secret.expires_at,
+                revoked_at=secret.revoked_at,
+            )
+            for secret in known
+        ]
+    )
+
+
+def _sorted(known: Sequence[Credential]) -> Credentials:
+    working = [one for one in known if one.state in WORKING]
+    return Credentials(working, [one for one in known if one.state not in WORKING])

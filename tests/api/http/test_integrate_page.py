@@ -1,0 +1,122 @@
+"""The Integrate page without scripts: plain forms, refusals next to them, keys shown once."""
+
+import html
+import re
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from starlette.testclient import TestClient
+
+from api.http.pages import snippets
+from api.settings import Settings
+from tests.api.http.conftest import Visit
+from tests.product import SLUG
+
+PAGE = "/app/integrate"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _tidy(seeded: Settings) -> Iterator[None]:
+    """Other tests count on one integration in the space."""
+    yield
+    with psycopg.connect(seeded.platform.database_url.get_secret_value()) as connection:
+        connection.execute("delete from integrations where name = any(array['Mobile', 'Tablet'])")
+
+
+def shown_once(page: str, what: str) -> str:
+    found = re.search(rf'<code id="{what}">(.*?)</code>', page)
+    return html.unescape(found.group(1)) if found else ""
+
+
+@pytest.fixture
+def made(founder: TestClient) -> tuple[str, str]:
+    """An integration of one's own: its page and its key."""
+    answer = founder.post(f"{PAGE}/new?space={SLUG}", data={"name": "Mobile"})
+    assert answer.status_code == 200 and answer.headers["cache-control"] == "no-store"
+    return answer.headers["hx-push-url"], shown_once(answer.text, "new-key")
+
+
+def test_a_key_is_shown_once_and_works(founder: TestClient, visit: Visit, made: tuple[str, str]) -> None:
+    path, first = made
+    rotated = founder.post(f"{path}/keys/rotate", data={"grace": "3600"})
+    second = shown_once(rotated.text, "new-key")
+    assert second not in founder.get(path).text and second in shown_once(rotated.text, "try-key")
+    for key in (first, second):
+        bearer = {"Authorization": f"Bearer {key}"}
+        assert visit().get("/api/integration/v1/me", headers=bearer).status_code == 200
+    refused = founder.post(f"{path}/keys/rotate", data={"grace": "3600"})
+    assert refused.status_code == 409 and "A rotation is under way" in refused.text
+    assert shown_once(refused.text, "new-key") == ""
+    ending = re.search(rf'action="({path}/keys/[a-z0-9]+/revoke)"', refused.text)
+    assert ending and founder.post(ending.group(1)).headers["location"] == path
+    assert "revoked" in founder.get(path).text
+
+
+def test_a_secret_is_created_and_rotated(founder: TestClient, made: tuple[str, str]) -> None:
+    path, _ = made
+    created = founder.post(f"{path}/secrets/rotate")
+    secret = shown_once(created.text, "new-secret")
+    assert secret.startswith("whsec_") and secret not in founder.get(path).text
+    assert founder.post(f"{path}/secrets/rotate", data={"grace": "7"}).status_code == 422
+    assert founder.post(f"{path}/secrets/rotate", data={"grace": "0"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("form", "address", "kept", "wrong"),
+    [
+        (
+            "return_urls",
+            "https://app.example.com/in",
+            "https://app.example.com/in",
+            "http://app.example.com/",
+        ),
+        ("origins", "https://App.example.com/", "https://app.example.com", "https://app.example.com/in"),
+    ],
+)
+def test_addresses_are_added_and_removed(
+    founder: TestClient, made: tuple[str, str], form: str, address: str, kept: str, wrong: str
+) -> None:
+    path, _ = made
+    assert founder.post(f"{path}/{form}/add", data={"address": address}).headers["location"] == path
+    assert f"<code>{kept}</code>" in founder.get(path).text
+    refused = founder.post(f"{path}/{form}/add", data={"address": wrong})
+    assert refused.status_code == 422 and f'value="{wrong}"' in refused.text
+    assert f'aria-describedby="{form}-problem"' in refused.text and f'id="{form}-problem"' in refused.text
+    founder.post(f"{path}/{form}/remove", data={"address": kept})
+    assert f"<code>{kept}</code>" not in founder.get(path).text
+
+
+def test_names_and_webhook_addresses(founder: TestClient, made: tuple[str, str]) -> None:
+    path, _ = made
+    founder.post(f"{path}/name", data={"name": "Tablet"})
+    founder.post(f"{path}/webhook", data={"address": "https://app.example.com/hooks"})
+    page = founder.get(path).text
+    assert "<h2>Tablet</h2>" in page and 'value="https://app.example.com/hooks"' in page
+    assert founder.post(f"{path}/webhook", data={"address": "ftp://x"}).status_code == 422
+    assert founder.post(f"{path}/name", data={"name": " "}).status_code == 422
+    assert founder.post(f"{PAGE}/new?space={SLUG}", data={"name": "\u200b"}).status_code == 422
+    assert founder.post(f"{path}/webhook", data={"address": ""}).headers["location"] == path
+
+
+def test_the_checklist_turns_green_on_the_first_call(
+    founder: TestClient, visit: Visit, made: tuple[str, str]
+) -> None:
+    path, key = made
+    assert 'First authenticated call</strong><span class="visually-hidden"> (to do)' in (
+        founder.get(f"{path}/checklist").text
+    )
+    visit().get("/api/integration/v1/me", headers={"Authorization": f"Bearer {key}"})
+    assert 'First authenticated call</strong><span class="visually-hidden"> (done)' in (
+        founder.get(f"{path}/checklist").text
+    )
+
+
+def test_snippets_hold_the_partners_own_addresses(founder: TestClient) -> None:
+    page = html.unescape(founder.get(PAGE).text)
+    assert page.count("https://app.northwind.example/welcome") > 4
+    assert all(
+        f'id="{key}-{language}"' in page
+        for key in ("exchange", "webhook")
+        for language, *_ in snippets.LANGUAGES
+    )
