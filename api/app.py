@@ -39,7 +39,6 @@ from api.http.flag_board import FlagBoard
 from api.http.middleware import BodyLimit, RequestContext, SameOrigin, origin_of
 from api.http.pages import integrate, public, tools
 from api.http.pages import ops as ops_pages
-from api.http.pages import public, tools
 from api.http.pages import webhooks as webhook_pages
 from api.http.readiness import Readiness
 from api.http.services import Services
