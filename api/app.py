@@ -17,9 +17,11 @@ from api import log
 from api.core.chat.token import WidgetKeys
 from api.core.clock import frozen_clock, system_clock
 from api.core.crypto import Signer, Vault, data_keys
+from api.core.keys.known import KnownKeys
 from api.core.ports import DatabaseProvider
 from api.db import migrate
 from api.db.engine import make_engine, session_scope
+from api.db.hot import HotConnections
 from api.http import (
     auth,
     entries,
@@ -36,16 +38,20 @@ from api.http import (
 from api.http.cookies import Cookies
 from api.http.draining import Draining
 from api.http.flag_board import FlagBoard
+from api.http.hot_calls import HotCalls
 from api.http.middleware import BodyLimit, RequestContext, SameOrigin, origin_of
 from api.http.pages import integrate, public, tools
 from api.http.pages import ops as ops_pages
 from api.http.pages import webhooks as webhook_pages
+from api.http.rate_limits import RateLimits
 from api.http.readiness import Readiness
 from api.http.services import Services
 from api.providers.messaging import messenger
 from api.providers.orchestration.prefect import Prefect
 from api.providers.webhooks import sender as webhook_sender
 from api.settings import Settings, load
+
+HOT_CONNECTIONS = 5
 
 ROUTERS = (
     probes.router,
@@ -107,6 +113,7 @@ def compose(settings: Settings) -> Services:
     )
     url = platform.database_url.get_secret_value()
     draining = Draining()
+    hot = HotConnections(url, HOT_CONNECTIONS, f"firstuser-hot-{service.env}")
     engine = make_engine(url, pool_size=10, application_name=f"firstuser-api-{service.env}")
 
     @cache
@@ -137,6 +144,10 @@ def compose(settings: Settings) -> Services:
         draining=draining,
         cookies=Cookies.from_settings(settings),
         flags=FlagBoard(),
+        hot=hot,
+        calls=HotCalls(hot),
+        keys=KnownKeys(),
+        limits=RateLimits(service.rate_limit_per_second, service.rate_limit_burst),
         allowed_phones=frozenset(platform.founder_phone_list),
     )
 
@@ -146,6 +157,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     services: Services = app.state.services
     _drain_on_sigterm(services)
     yield
+    await services.calls.drain()
+    await services.hot.close()
     await services.readiness.close()
 
 

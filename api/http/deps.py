@@ -4,12 +4,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.core.errors import Refused
 from api.core.founders import service as founders
 from api.core.founders import sessions
 from api.core.founders.service import FounderView
 from api.core.founders.sessions import OpenSession
-from api.core.keys import service as keys
+from api.http import partner_calls
 from api.http.errors import ProofTooOld, Unauthenticated
 from api.http.services import Services, services
 
@@ -44,27 +43,16 @@ def _signed_in(request: Request, at: Services) -> tuple[FounderView, OpenSession
     raise Unauthenticated("login_required", "Log in first.")
 
 
-def partner(request: Request, at: At) -> str:
+async def partner(request: Request, at: At) -> str:
     """The id of the integration that the bearer key belongs to. Every bad key gets the same answer.
 
-    Raises `Refused` `integration_disabled` for a good key of one that is switched off."""
-    scheme, _, presented = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        with at.transaction() as session:
-            integration_id = keys.authenticate(session, presented.strip(), at.clock())
-        if integration_id:
-            if at.flags.integration_enabled(integration_id):
-                return integration_id
-            raise Refused("This integration is switched off.", code="integration_disabled")
-    raise Unauthenticated("invalid_api_key", "The API key is missing or not valid.", scheme="Bearer")
-
-
-def refuse_disabled(at: Services, integration_id: str) -> None:
-    """Raises `Refused` `integration_disabled` for one that is switched off."""
-    if not at.flags.integration_enabled(integration_id):
-        raise Refused(
-            "This integration is switched off.", fix="Ask the founder.", code="integration_disabled"
-        )
+    Raises `Unauthenticated`, `RateLimited`, and `Refused` `integration_disabled`."""
+    integration_id, request.state.rate_limit = await partner_calls.admit(
+        at,
+        request.headers.get("authorization", ""),
+        request.client.host if request.client else "",
+    )
+    return integration_id
 
 
 SignedIn = Annotated[FounderView, Depends(founder)]

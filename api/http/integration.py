@@ -1,26 +1,31 @@
 """The integration API: what a partner's back end calls with its key."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from api.core.access import service as access
+from api.core.access.exchange import Exchanged
+from api.core.access.exchange_rules import Deny, attempt
 from api.core.presence import rules
 from api.core.presence import service as presence
 from api.core.presence.rules import Beat
 from api.db.engine import driver_connection
-from api.http import cursors
+from api.http import cursors, first_times, hot_calls
 from api.http.deps import At, Partner
 from api.http.problems import PARTNER_CODES, documented
-from api.http.shapes import LiveUsersOut, Moment, live_users
+from api.http.shapes import GrantOut, LiveUsersOut, Moment, UserOut, live_users
 
 router = APIRouter(prefix="/api/integration/v1", tags=["integration"], responses=documented(*PARTNER_CODES))
 
 # No control characters: PostgreSQL stores no NUL, and no log line should break.
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+CODE_VERIFIER = r"^[A-Za-z0-9._~-]{43,128}$"  # RFC 7636, 4.1
 ExternalUserId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_PRINTABLE)]
+
+IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=_PRINTABLE)]
 
 
 class BeatIn(BaseModel):
@@ -42,6 +47,29 @@ class HeartbeatOut(BaseModel):
     next_in: int
 
 
+class ExchangeIn(BaseModel):
+    code: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_PRINTABLE)]
+    return_url: Annotated[str, StringConstraints(max_length=2000, pattern=_PRINTABLE)] | None = None
+    code_verifier: Annotated[str, StringConstraints(pattern=CODE_VERIFIER)] | None = None
+
+
+class ExchangeOut(BaseModel):
+    grant: GrantOut
+    user: UserOut
+
+    @classmethod
+    def of(cls, found: Exchanged) -> Self:
+        grant = GrantOut(
+            id=found.grant_id,
+            user_id=found.user_id,
+            external_user_id=found.external_user_id,
+            entry_id=found.entry_id,
+            created_at=found.created_at,
+            revoked_at=None,
+        )
+        return cls(grant=grant, user=UserOut(id=found.user_id, external_user_id=found.external_user_id))
+
+
 class MeOut(BaseModel):
     id: str
     name: str
@@ -53,19 +81,39 @@ class MeOut(BaseModel):
 
 
 @router.post("/heartbeat")
-def heartbeat(at: At, integration_id: Partner, body: HeartbeatIn) -> HeartbeatOut:
+async def heartbeat(at: At, integration_id: Partner, body: HeartbeatIn) -> HeartbeatOut:
     """Who is in right now. Idempotent; at most 100 users a call."""
     now = at.clock()
     beats = [Beat(user.external_user_id, user.status, rules.clamp(user.at, now)) for user in body.users]
-    with at.transaction() as session:
-        access.called(session, integration_id, now)
-        accepted, rejected = presence.record(driver_connection(session), integration_id, beats)
+    accepted, rejected = await at.calls.heartbeats.submit((integration_id, beats))
+    await first_times.note(at, integration_id, "heartbeat", now)
     return HeartbeatOut(
         accepted=accepted,
         rejected=rejected,
         live_ttl=at.settings.service.live_ttl_seconds,
         next_in=rules.NEXT_IN_SECONDS,
     )
+
+
+@router.post("/access/exchange", responses=documented(*PARTNER_CODES, "invalid_grant"))
+async def exchange(
+    request: Request,
+    at: At,
+    integration_id: Partner,
+    body: ExchangeIn,
+    idempotency_key: Annotated[IdempotencyKey | None, Header()] = None,
+) -> ExchangeOut:
+    """Exchange the code that an accepted user brought back for access. Good once: an answer that got lost is
+    given again to the same Idempotency-Key within 60 seconds; any other second use takes the access away."""
+    now = at.clock()
+    key = idempotency_key or f"request {request.state.request_id}"
+    tried = attempt(integration_id, body.code, body.return_url, body.code_verifier, key, now)
+    outcome = await at.calls.exchanges.submit(tried)
+    if isinstance(outcome, Deny):
+        hot_calls.log_denial(outcome, integration_id, request.state.request_id)
+        raise hot_calls.invalid_grant()
+    await first_times.note(at, integration_id, "exchange", now)
+    return ExchangeOut.of(outcome)
 
 
 @router.get("/users/live", responses=documented(*PARTNER_CODES, "cursor_invalid"))

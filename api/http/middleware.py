@@ -49,7 +49,9 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._decorate(MutableHeaders(scope=message), request_id)
+                headers = MutableHeaders(scope=message)
+                headers.update(scope["state"].get("rate_limit", {}))
+                self._decorate(headers, request_id)
             await send(message)
 
         try:

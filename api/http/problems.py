@@ -59,6 +59,7 @@ class Code:
 
 CODES: Mapping[str, Code] = {
     "idempotency_key_required": Code(400, "The operation needs an Idempotency-Key header."),
+    "invalid_grant": Code(400, "The access code cannot be exchanged; send the user through the list again."),
     "login_required": Code(401, "No founder is signed in."),
     "invalid_widget_token": Code(
         401, "The widget token is missing, malformed, out of date or from elsewhere."
@@ -107,6 +108,7 @@ PARTNER_CODES = (
     "integration_disabled",
     "body_too_large",
     "validation_failed",
+    "rate_limited",
     "database_unavailable",
 )
 """What every operation of the integration API may answer with."""

@@ -9,12 +9,16 @@ from fastapi import Request
 from api.core.chat.token import WidgetKeys
 from api.core.clock import Clock
 from api.core.crypto import Signer, Vault
+from api.core.keys.known import KnownKeys
 from api.core.ports import DatabaseProvider, Messenger
 from api.core.webhooks.attempts import Sender
 from api.db.engine import Session
+from api.db.hot import HotConnections
 from api.http.cookies import Cookies
 from api.http.draining import Draining
 from api.http.flag_board import FlagBoard
+from api.http.hot_calls import HotCalls
+from api.http.rate_limits import RateLimits
 from api.http.readiness import Readiness
 from api.providers.orchestration.prefect import Prefect
 from api.settings import Settings
@@ -39,6 +43,10 @@ class Services:
     draining: Draining
     cookies: Cookies
     flags: FlagBoard
+    hot: HotConnections
+    calls: HotCalls
+    keys: KnownKeys
+    limits: RateLimits
     allowed_phones: Collection[str]
 
 

@@ -1,4 +1,4 @@
-"""The JSON of live users, shared by the partners' and the founders' surface. Times are RFC 3339 UTC."""
+"""The JSON of grants and live users, on the partners' and the founders' surface. Times are RFC 3339 UTC."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -14,6 +14,26 @@ def rfc3339(moment: datetime) -> str:
 
 
 Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
+
+
+class UserOut(BaseModel):
+    """`id` is ours, `external_user_id` the partner's name for the same person."""
+
+    id: str
+    object: Literal["user"] = "user"
+    external_user_id: str
+
+
+class GrantOut(BaseModel):
+    """Somebody's access to the partner's product, until `revoked_at`."""
+
+    id: str
+    object: Literal["grant"] = "grant"
+    user_id: str
+    external_user_id: str
+    entry_id: str
+    created_at: Moment
+    revoked_at: Moment | None
 
 
 class LiveUserOut(BaseModel):

@@ -10,8 +10,9 @@ from pydantic import BaseModel, StringConstraints
 from api.core.access import holders
 from api.core.access import service as access
 from api.core.chat.token import Bearer
-from api.http.deps import At, Partner, refuse_disabled
+from api.http.deps import At, Partner
 from api.http.integration import ExternalUserId
+from api.http.partner_calls import refuse_disabled
 from api.http.problems import PARTNER_CODES, documented
 from api.http.services import Services
 from api.http.shapes import Moment

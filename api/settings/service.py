@@ -26,6 +26,8 @@ class ServiceSettings(Group):
     widget_token_seconds: int = Field(default=600, ge=10, le=600)  # a widget asks for a new token in time
     drain_seconds: float = Field(default=0, ge=0, le=600)  # from "not ready" to closing: a balancer notices
     trusted_proxies: str = ""  # addresses and networks whose X-Forwarded-For and -Proto are believed
+    rate_limit_per_second: float = Field(default=500, gt=0)  # calls of one API key, per process …
+    rate_limit_burst: int = Field(default=2000, gt=0)  # … and how many at once
     prefect_api_url: str = ""
     prefect_ui_url: str = ""
     prefect_auth: SecretStr | None = None

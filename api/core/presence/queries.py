@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from psycopg import Connection
+from psycopg import AsyncConnection, Connection
 
 from api.core.presence.rules import Beat
 
@@ -20,6 +20,24 @@ order by beat.who
 on conflict (integration_id, external_user_id) do update set
     last_seen = greatest(known.last_seen, excluded.last_seen),
     status = case when excluded.last_seen >= known.last_seen then excluded.status else known.status end
+"""
+
+_BEATS = """
+with beat as materialized (
+    select given.*, exists (
+        select from grants
+        where grants.integration_id = given.integration_id and grants.external_user_id = given.who
+          and grants.revoked_at is null) as admitted
+    from unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[])
+        with ordinality as given(integration_id, who, at, status, place)
+), written as (
+    insert into presence as known (integration_id, external_user_id, last_seen, status)
+    select integration_id, who, at, status from beat where admitted order by integration_id, who
+    on conflict (integration_id, external_user_id) do update set
+        last_seen = greatest(known.last_seen, excluded.last_seen),
+        status = case when excluded.last_seen >= known.last_seen then excluded.status else known.status end
+)
+select place - 1 from beat where not admitted
 """
 
 _LIVE = "integration_id = any(%(integrations)s) and status = 'live' and last_seen > %(since)s"
@@ -45,6 +63,23 @@ def record(connection: Connection[Any], integration_id: str, beats: Sequence[Bea
             "status": [beat.status for beat in beats],
         },
     ).rowcount
+
+
+async def record_many(
+    connection: AsyncConnection[Any], keys: Sequence[tuple[str, str]], beats: Sequence[Beat]
+) -> list[int]:
+    """Write the beats of (integration, user) pairs, each of which is there once; the places of those refused
+    because there is no grant."""
+    cursor = await connection.execute(
+        _BEATS,
+        (
+            [key[0] for key in keys],
+            [key[1] for key in keys],
+            [beat.at for beat in beats],
+            [beat.status for beat in beats],
+        ),
+    )
+    return [row[0] for row in await cursor.fetchall()]
 
 
 def count(connection: Connection[Any], integration_ids: Sequence[str], since: datetime) -> int:

@@ -1,11 +1,11 @@
 """Heartbeats in, live users out. A user is live while the newest beat is younger than the window."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from psycopg import Connection
+from psycopg import AsyncConnection, Connection
 
 from api.core.presence import queries
 from api.core.presence.rules import Beat, newest_per_user
@@ -37,6 +37,32 @@ def record(connection: Connection[Any], integration_id: str, beats: Sequence[Bea
     distinct = newest_per_user(beats)
     accepted = queries.record(connection, integration_id, distinct) if distinct else 0
     return accepted, len(distinct) - accepted
+
+
+async def record_many(
+    connection: AsyncConnection[Any], calls: Sequence[tuple[str, Sequence[Beat]]]
+) -> list[tuple[int, int]]:
+    """(accepted, rejected) users of each call (integration, beats), as if alone; by one statement."""
+    newest: dict[tuple[str, str], Beat] = {}
+    for integration_id, beats in calls:
+        for beat in beats:
+            key = (integration_id, beat.external_user_id)
+            known = newest.get(key)
+            if known is None or beat.at >= known.at:
+                newest[key] = beat
+    keys = sorted(newest)
+    refused = {
+        keys[place] for place in await queries.record_many(connection, keys, [newest[key] for key in keys])
+    }
+    return [_counted(integration_id, beats, refused) for integration_id, beats in calls]
+
+
+def _counted(
+    integration_id: str, beats: Sequence[Beat], refused: Collection[tuple[str, str]]
+) -> tuple[int, int]:
+    users = {beat.external_user_id for beat in beats}
+    rejected = sum((integration_id, user) in refused for user in users) if refused else 0
+    return len(users) - rejected, rejected
 
 
 def count_live(

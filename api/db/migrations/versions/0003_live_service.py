@@ -260,6 +260,29 @@ alter table sessions
     alter column proven_at set not null,
     add constraint uq_sessions_id unique (id)"""
 
+# Whoever takes a grant away need not know of presence.
+REVOKED = """
+create function leave_when_revoked() returns trigger language plpgsql as $$
+begin
+    update presence set status = 'left'
+    where integration_id = new.integration_id and external_user_id = new.external_user_id;
+    return null;
+end $$;
+create trigger grants_revoked after update of revoked_at on grants
+    for each row when (old.revoked_at is null and new.revoked_at is not null)
+    execute function leave_when_revoked()"""
+
+# A hint to those who keep keys in memory; what they look up is the truth.
+KEY_NOTICES = """
+create function tell_of_key() returns trigger language plpgsql as $$
+begin
+    perform pg_notify('api_keys', old.id);
+    return null;
+end $$;
+create trigger api_keys_changed after update of revoked_at, expires_at, secret_sha256 on api_keys
+    for each row execute function tell_of_key();
+create trigger api_keys_deleted after delete on api_keys for each row execute function tell_of_key()"""
+
 TABLES = [
     ENTRIES,
     WAITLIST,
@@ -272,6 +295,8 @@ TABLES = [
     PEOPLE,
     PRESENCE_MINUTES,
     LOGIN,
+    REVOKED,
+    KEY_NOTICES,
 ]
 
 
@@ -281,6 +306,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute(
+        "drop trigger grants_revoked on grants; drop function leave_when_revoked();"
+        " drop trigger api_keys_changed on api_keys; drop trigger api_keys_deleted on api_keys;"
+        " drop function tell_of_key()"
+    )
     op.execute(
         "drop table presence_minutes, tombstones, milestones, audit, webhook_secrets, flag_changes, flags,"
         " messages, conversations, idempotency_keys, access_codes, waitlist_starts, waitlist_blocks,"

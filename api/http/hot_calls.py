@@ -1,0 +1,67 @@
+"""What is asked many times a second, answered in batches: heartbeats and exchanges."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+import structlog
+
+from api.core.access import exchange
+from api.core.access.exchange import Outcome
+from api.core.access.exchange_rules import Attempt, Deny
+from api.core.errors import Refused
+from api.core.presence import service as presence
+from api.core.presence.rules import Beat
+from api.db.hot import HotConnections
+from api.http.batching import Batches
+
+_LARGEST_BATCH = 500
+_log = structlog.get_logger("api.exchange")
+
+
+class HotCalls:
+    """`heartbeats`: (integration, beats) → (accepted, rejected). `exchanges`: attempt → outcome."""
+
+    def __init__(self, connections: HotConnections) -> None:
+        self._connections = connections
+        self.heartbeats: Batches[tuple[str, Sequence[Beat]], tuple[int, int]] = Batches(
+            self._record, _LARGEST_BATCH
+        )
+        self.exchanges: Batches[Attempt, Outcome] = Batches(self._exchange, _LARGEST_BATCH)
+        self._noted: set[tuple[str, str]] = set()
+
+    def noted(self, integration_id: str, key: str) -> bool:
+        """This first time has been written down."""
+        return (integration_id, key) in self._noted
+
+    def note(self, integration_id: str, key: str) -> None:
+        self._noted.add((integration_id, key))
+
+    async def drain(self) -> None:
+        """Return when nobody waits any more."""
+        await asyncio.gather(self.heartbeats.drain(), self.exchanges.drain())
+
+    async def _record(self, calls: Sequence[tuple[str, Sequence[Beat]]]) -> Sequence[tuple[int, int]]:
+        return await self._connections.run(partial(presence.record_many, calls=calls))
+
+    async def _exchange(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
+        return await self._connections.run(partial(exchange.exchange, attempts=attempts))
+
+
+def invalid_grant() -> Refused:
+    """One answer for every reason."""
+    return Refused(
+        "The access code cannot be exchanged.",
+        fix="Send the user through the waiting list again.",
+        code="invalid_grant",
+    )
+
+
+def log_denial(denied: Deny, integration_id: str, request_id: str) -> None:
+    _log.info(
+        "exchange denied",
+        reason=denied.reason,
+        revoked=denied.revokes,
+        integration=integration_id,
+        request=request_id,
+    )

@@ -1,0 +1,104 @@
+"""How many calls a key may make, and how many bad keys an address may try: token buckets in this process.
+
+The headers are those of draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy: "key";q=…;w=…` says how many
+calls fit into how many seconds, `RateLimit: "key";r=…;t=…` how many are left and when all are there again.
+"""
+
+import ipaddress
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+FAILURES_BURST = 200
+FAILURES_PER_SECOND = 1.0
+_MAX_BUCKETS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`remaining` whole calls, all of them again in `reset` seconds; `retry_after` > 0: not allowed now."""
+
+    remaining: int
+    reset: int
+    retry_after: int
+
+
+class Buckets:
+    """A bucket of `burst` tokens per name, refilled at `per_second`. The names used least recently go first:
+    beyond `max_buckets` a forgotten one starts full again."""
+
+    def __init__(
+        self,
+        per_second: float,
+        burst: int,
+        now: Callable[[], float] = time.monotonic,
+        max_buckets: int = _MAX_BUCKETS,
+    ) -> None:
+        self._rate, self._burst, self._now, self._max = per_second, burst, now, max_buckets
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    def take(self, name: str) -> Taken:
+        """One token, if there is one."""
+        tokens, now = self._tokens(name), self._now()
+        allowed = tokens >= 1
+        tokens -= allowed
+        self._buckets[name] = (tokens, now)
+        if len(self._buckets) > self._max:
+            del self._buckets[next(iter(self._buckets))]
+        wait = 0 if allowed else math.ceil((1 - tokens) / self._rate)
+        return Taken(int(tokens), math.ceil((self._burst - tokens) / self._rate), wait)
+
+    def empty(self, name: str) -> int:
+        """Seconds until there is a token; 0 when there is one. Takes none."""
+        known = self._buckets.get(name)
+        if known is None:
+            return 0
+        tokens = min(self._burst, known[0] + (self._now() - known[1]) * self._rate)
+        return 0 if tokens >= 1 else math.ceil((1 - tokens) / self._rate)
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def _tokens(self, name: str) -> float:
+        known = self._buckets.pop(name, None)
+        if known is None:
+            return self._burst
+        return min(self._burst, known[0] + (self._now() - known[1]) * self._rate)
+
+
+class RateLimits:
+    """`of_key` for every authenticated call; `failed` and `blocked` for addresses that try bad keys."""
+
+    def __init__(self, per_second: float, burst: int, now: Callable[[], float] = time.monotonic) -> None:
+        self._keys = Buckets(per_second, burst, now)
+        self._failures = Buckets(FAILURES_PER_SECOND, FAILURES_BURST, now)
+        self._policy = f'"key";q={burst};w={max(1, math.ceil(burst / per_second))}'
+
+    def of_key(self, key_id: str) -> Taken:
+        return self._keys.take(key_id)
+
+    def headers(self, taken: Taken) -> Mapping[str, str]:
+        return {
+            "RateLimit-Policy": self._policy,
+            "RateLimit": f'"key";r={taken.remaining};t={taken.reset}',
+        }
+
+    def failed(self, address: str) -> int:
+        """Count a bad key; seconds to wait when there were too many, else 0."""
+        return self._failures.take(_network(address)).retry_after
+
+    def blocked(self, address: str) -> int:
+        """Seconds that this address has to wait before another unknown key of its is looked at, else 0."""
+        return self._failures.empty(_network(address))
+
+
+def _network(address: str) -> str:
+    """Whoever has one IPv6 address has 2^64 of them: the /64 counts."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return address
+    return str(ipaddress.ip_network((parsed.packed[:8] + bytes(8), 64)))
