@@ -33,8 +33,10 @@ from api.http import (
     probes,
     static,
     webhooks,
+    widget_chat,
     widget_tokens,
 )
+from api.http.chat_feed import ChatFeed
 from api.http.cookies import Cookies
 from api.http.draining import Draining
 from api.http.flag_board import FlagBoard
@@ -58,6 +60,7 @@ ROUTERS = (
     auth.router,
     integration.router,
     widget_tokens.router,
+    widget_chat.router,
     founder.router,
     founder_integrations.router,
     entries.router,
@@ -116,6 +119,8 @@ def compose(settings: Settings) -> Services:
     hot = HotConnections(url, HOT_CONNECTIONS, f"firstuser-hot-{service.env}")
     engine = make_engine(url, pool_size=10, application_name=f"firstuser-api-{service.env}")
 
+    transaction, flags = partial(session_scope, engine), FlagBoard()
+
     @cache
     def backups() -> DatabaseProvider:
         # Imported on the first look at the backups: a service that is being re-pointed starts without it.
@@ -125,7 +130,7 @@ def compose(settings: Settings) -> Services:
 
     return Services(
         settings=settings,
-        transaction=partial(session_scope, engine),
+        transaction=transaction,
         vault=Vault(
             data_keys(
                 service.data_key.get_secret_value(),
@@ -143,11 +148,12 @@ def compose(settings: Settings) -> Services:
         readiness=Readiness(url, migrate.head(), draining),
         draining=draining,
         cookies=Cookies.from_settings(settings),
-        flags=FlagBoard(),
         hot=hot,
         calls=HotCalls(hot),
         keys=KnownKeys(),
         limits=RateLimits(service.rate_limit_per_second, service.rate_limit_burst),
+        flags=flags,
+        chat_feed=ChatFeed(url, transaction, flags, draining),
         allowed_phones=frozenset(platform.founder_phone_list),
     )
 
@@ -159,6 +165,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     yield
     await services.calls.drain()
     await services.hot.close()
+    await services.chat_feed.close()
     await services.readiness.close()
 
 

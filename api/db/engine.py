@@ -9,10 +9,11 @@ from psycopg import DataError as DriverDataError
 from psycopg import OperationalError as DriverOperationalError
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-# What is raised when the database cannot be reached or goes away in the middle.
-DATABASE_AWAY: tuple[type[Exception], ...] = (OperationalError, DriverOperationalError)
+# What is raised when the database cannot be reached, goes away in the middle, or has no connection left.
+DATABASE_AWAY: tuple[type[Exception], ...] = (OperationalError, DriverOperationalError, PoolTimeoutError)
 
 # What is raised for a value that PostgreSQL cannot hold, such as text with a NUL.
 NOT_STORABLE: tuple[type[Exception], ...] = (DataError, DriverDataError)

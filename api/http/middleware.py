@@ -16,7 +16,7 @@ from api.http.problems import Problem
 
 MAX_BODY = 256 * 1024
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_BEARER_SURFACE = "/api/integration/"
+_BEARER_SURFACES = ("/api/integration/", "/api/widget/")
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -113,7 +113,7 @@ class SameOrigin:
         guarded = (
             scope["type"] == "http"
             and scope["method"] not in _SAFE_METHODS
-            and not scope["path"].startswith(_BEARER_SURFACE)
+            and not scope["path"].startswith(_BEARER_SURFACES)
         )
         if guarded and not self._is_ours(Headers(scope=scope)):
             problem = Problem(403, "foreign_origin", "This request did not come from our own pages.")

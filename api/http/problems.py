@@ -96,6 +96,7 @@ CODES: Mapping[str, Code] = {
     "text_invalid": Code(422, "The message is empty or too long."),
     "refused": Code(422, "It is not allowed, or the input is not acceptable."),
     "rate_limited": Code(429, "Too many calls; wait for as many seconds as Retry-After says."),
+    "too_many_streams": Code(429, "Too many streams are open; close some."),
     "provider_rejected": Code(502, "A service that we rely on said no."),
     "database_unavailable": Code(503, "The database does not answer; try again."),
     "provider_unavailable": Code(503, "A service that we rely on could not be reached; try again."),

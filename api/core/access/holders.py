@@ -49,6 +49,11 @@ def revoked(session: Session, grant_ids: Collection[str]) -> frozenset[str]:
     return frozenset(grant_ids) - queries.standing_grants(session, grant_ids)
 
 
+def is_origin_of(session: Session, integration_id: str, origin: str) -> bool:
+    found = queries.integration(session, integration_id)
+    return found is not None and origin in found.origins
+
+
 def check_origin(integration: Integration, origin: str) -> None:
     """Raises `Refused` `origin_not_allowed` unless exactly this origin is registered."""
     if origin not in integration.origins:

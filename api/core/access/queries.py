@@ -31,6 +31,10 @@ def spaces_of(session: Session, owner_id: str) -> Sequence[Space]:
     return session.scalars(select(Space).where(Space.owner_id == owner_id).order_by(Space.created_at)).all()
 
 
+def space(session: Session, space_id: str) -> Space | None:
+    return session.get(Space, space_id)
+
+
 def space_by_slug(session: Session, slug: str) -> Space | None:
     return session.scalar(select(Space).where(Space.slug == slug))
 

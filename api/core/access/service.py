@@ -79,6 +79,14 @@ def integration(session: Session, founder_id: str, integration_id: str) -> Integ
     return found
 
 
+def space_name(session: Session, space_id: str) -> str:
+    """Raises `NotFound`."""
+    found = queries.space(session, space_id)
+    if found is None:
+        raise NotFound(f"There is no space {space_id!r}.")
+    return found.name
+
+
 def called(session: Session, integration_id: str, now: datetime) -> Integration:
     """The integration that an authenticated call is from; the first call is remembered."""
     found = queries.integration(session, integration_id)

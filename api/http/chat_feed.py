@@ -1,0 +1,244 @@
+"""New messages for everyone who has a stream open in this process.
+
+One connection listens for the database's word that something was said; it is only a hint. Every `POLL_S`, and
+at each hint, one query asks what stands behind the position of each follower. No stream holds a connection,
+and none holds more than `QUEUE` messages: who reads slowly falls behind, and is caught up with later.
+"""
+
+import asyncio
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+import psycopg
+import structlog
+from starlette.concurrency import run_in_threadpool
+
+from api.core.access import holders
+from api.core.chat import service as chat
+from api.core.chat.service import MessageView
+from api.core.errors import Refused
+from api.db.engine import DATABASE_AWAY, Session
+from api.http.draining import Draining
+from api.http.flag_board import FlagBoard
+
+POLL_S = 2.0
+QUEUE = 64
+BATCH = 50
+MOST_STREAMS = 2_000
+MOST_STREAMS_PER_CONVERSATION = 20
+_RECONNECT_S = 1.0
+_log = structlog.get_logger("api.chat_feed")
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Why a stream is over: `expired`, `revoked`, `disabled`, `draining` or `interrupted`."""
+
+    reason: str
+
+
+class Follower:
+    """One open stream: where it stands, and what it has not sent yet."""
+
+    def __init__(
+        self,
+        conversation_id: str,
+        position: int,
+        grant_id: str | None = None,
+        integration_id: str | None = None,
+    ) -> None:
+        self.conversation_id, self.position = conversation_id, position
+        self.grant_id, self.integration_id = grant_id, integration_id
+        self._waiting: asyncio.Queue[MessageView] = asyncio.Queue(QUEUE)
+        self._end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        self._behind = False
+
+    @property
+    def is_full(self) -> bool:
+        return self._waiting.full()
+
+    @property
+    def wants_more(self) -> bool:
+        """Everything has been sent, and there was something that found no room."""
+        return self._behind and self._waiting.empty()
+
+    def offer(self, message: MessageView) -> None:
+        """Taken when it is the next one and there is room for it."""
+        self._behind = self.is_full
+        if message.seq > self.position and not self.is_full:
+            self._waiting.put_nowait(message)
+            self.position = message.seq
+
+    def end(self, reason: str) -> None:
+        if not self._end.done():
+            self._end.set_result(End(reason))
+
+    async def next(self, deadline: float) -> MessageView | End:
+        """The next message; or the end, at the loop's time `deadline` at the latest."""
+        if not self._end.done() and not self._waiting.empty():
+            return self._waiting.get_nowait()
+        getting = asyncio.ensure_future(self._waiting.get())
+        try:
+            left = deadline - asyncio.get_running_loop().time()
+            await asyncio.wait({getting, self._end}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if self._end.done():
+                return self._end.result()
+            return getting.result() if getting.done() else End("expired")
+        finally:
+            getting.cancel()
+
+
+class ChatFeed:
+    """`following` counts a stream in for as long as its block runs."""
+
+    def __init__(
+        self,
+        database_url: str,
+        transaction: Callable[[], AbstractContextManager[Session]],
+        flags: FlagBoard,
+        draining: Draining,
+    ) -> None:
+        self._url = "postgresql://" + database_url.partition("://")[2]
+        self._transaction, self._flags, self._draining = transaction, flags, draining
+        self._followers: dict[str, set[Follower]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._hinted: set[str] = set()
+        self._hint = asyncio.Event()
+
+    @property
+    def open_streams(self) -> int:
+        return sum(len(of_one) for of_one in self._followers.values())
+
+    def check_room(self, conversation_id: str) -> None:
+        """Raises `Refused` `too_many_streams`."""
+        of_one = len(self._followers.get(conversation_id, ()))
+        if of_one >= MOST_STREAMS_PER_CONVERSATION or self.open_streams >= MOST_STREAMS:
+            raise Refused("Too many streams are open.", fix="Close some.", code="too_many_streams")
+
+    @contextmanager
+    def following(self, follower: Follower) -> Generator[None]:
+        self._run()
+        self._followers.setdefault(follower.conversation_id, set()).add(follower)
+        if self._draining.ending:
+            follower.end("draining")
+        self.look_at(follower.conversation_id)
+        try:
+            yield
+        finally:
+            left = self._followers[follower.conversation_id]
+            left.discard(follower)
+            if not left:
+                del self._followers[follower.conversation_id]
+
+    def look_at(self, conversation_id: str) -> None:
+        """Something may wait there for those who follow it."""
+        if conversation_id in self._followers:
+            self._hinted.add(conversation_id)
+            self._hint.set()
+
+    async def close(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _run(self) -> None:
+        if not self._tasks:
+            self._hint = asyncio.Event()  # of the loop that runs now
+            self._tasks = [
+                asyncio.create_task(work) for work in (self._listen(), self._look(), self._drain())
+            ]
+            self._tasks[1].add_done_callback(self._stopped)
+
+    def _stopped(self, looking: asyncio.Task[None]) -> None:
+        """Without anyone looking no stream would say another word: all end, and the next one begins anew."""
+        if not looking.cancelled():
+            _log.error("stopped looking", kind=type(looking.exception()).__name__)
+            self._tasks = []
+            self._end_all("interrupted")
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                connection = await psycopg.AsyncConnection.connect(
+                    self._url, autocommit=True, connect_timeout=5, application_name="firstuser-chat-feed"
+                )
+                async with connection:
+                    await connection.execute(f"listen {chat.CHANNEL}")
+                    async for notice in connection.notifies():
+                        self.look_at(notice.payload)
+            except psycopg.Error as error:
+                _log.warning("not listening", kind=type(error).__name__)
+            await asyncio.sleep(_RECONNECT_S)
+
+    async def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            hinted = await self._wait_for_hint(due - loop.time())
+            try:
+                if loop.time() >= due:
+                    due = loop.time() + POLL_S
+                    await self._end_who_may_not()
+                    hinted = set(self._followers)
+                await self._catch_up(hinted)
+            except DATABASE_AWAY as error:
+                _log.warning("not looking", kind=type(error).__name__)
+
+    async def _wait_for_hint(self, seconds: float) -> set[str]:
+        try:
+            await asyncio.wait_for(self._hint.wait(), max(0.0, seconds))
+        except TimeoutError:
+            return set()
+        self._hint.clear()
+        hinted, self._hinted = self._hinted, set()
+        return hinted
+
+    async def _catch_up(self, conversation_ids: set[str]) -> None:
+        positions = self._positions(conversation_ids)
+        if not positions:
+            return
+        found = await run_in_threadpool(self._ask, positions)
+        for message in found:
+            for follower in self._followers.get(message.conversation_id, ()):
+                follower.offer(message)
+        for conversation_id in positions:
+            if sum(message.conversation_id == conversation_id for message in found) == BATCH:
+                self.look_at(conversation_id)
+
+    def _positions(self, conversation_ids: set[str]) -> dict[str, int]:
+        """Where the last of those stands who have room for more."""
+        positions: dict[str, int] = {}
+        for conversation_id in conversation_ids:
+            standing = [one.position for one in self._followers.get(conversation_id, ()) if not one.is_full]
+            if standing:
+                positions[conversation_id] = min(standing)
+        return positions
+
+    def _ask(self, positions: Mapping[str, int]) -> Sequence[MessageView]:
+        with self._transaction() as session:
+            return chat.after_each(session, positions, BATCH)
+
+    async def _end_who_may_not(self) -> None:
+        everyone = [one for of_one in self._followers.values() for one in of_one]
+        grant_ids = {one.grant_id for one in everyone if one.grant_id}
+        revoked = await run_in_threadpool(self._revoked, grant_ids) if grant_ids else frozenset[str]()
+        for one in everyone:
+            if one.integration_id and not self._flags.integration_enabled(one.integration_id):
+                one.end("disabled")
+            elif one.grant_id in revoked:
+                one.end("revoked")
+
+    def _revoked(self, grant_ids: set[str]) -> frozenset[str]:
+        with self._transaction() as session:
+            return holders.revoked(session, grant_ids)
+
+    async def _drain(self) -> None:
+        await self._draining.ended()
+        self._end_all("draining")
+
+    def _end_all(self, reason: str) -> None:
+        for of_one in self._followers.values():
+            for follower in of_one:
+                follower.end(reason)
