@@ -31,8 +31,9 @@ from api.http.chat_shapes import (
     ReadOut,
 )
 from api.http.chat_streams import ChatStream, position
-from api.http.deps import At, refuse_disabled
+from api.http.deps import At
 from api.http.errors import Unauthenticated
+from api.http.partner_calls import refuse_disabled
 from api.http.problems import documented
 from api.http.services import Services
 

@@ -12,7 +12,6 @@ from api.core.access import service as access
 from api.core.chat.token import Bearer
 from api.http.deps import At, Partner
 from api.http.integration import ExternalUserId
-from api.http.partner_calls import refuse_disabled
 from api.http.problems import PARTNER_CODES, documented
 from api.http.services import Services
 from api.http.shapes import Moment
@@ -42,7 +41,6 @@ class WidgetTokenOut(BaseModel):
 def widget_token(at: At, integration_id: Partner, body: WidgetTokenIn) -> WidgetTokenOut:
     """For one signed-in user of the partner, who holds a grant, on one registered origin. The page asks for
     the next one before this expires."""
-    refuse_disabled(at, integration_id)
     now = at.clock()
     with at.transaction() as session:
         holders.check_origin(access.called(session, integration_id, now), body.origin)
