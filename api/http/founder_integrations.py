@@ -1,6 +1,7 @@
 """The founders' API of integrations: set up, addresses, and keys rotated by overlap. Keys are shown once."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
@@ -20,6 +21,7 @@ from api.core.webhooks import secrets
 from api.core.webhooks.secrets import SecretView
 from api.db.engine import Session
 from api.http.deps import At, RecentlyProven, SignedIn
+from api.http.idempotency import IDEMPOTENCY_CODES, Answer, FounderOnce
 from api.http.integration_setup import IntegrationSetup, load
 from api.http.problems import FOUNDER_CODES, documented
 from api.http.services import Services
@@ -27,7 +29,8 @@ from api.http.shapes import Moment
 
 router = APIRouter(prefix="/api/founder/v1", tags=["founder"], responses=documented(*FOUNDER_CODES))
 _WRITING = (*FOUNDER_CODES, "foreign_origin")
-_SECRETS = (*_WRITING, "recent_login_required")
+_SECRETS = (*_WRITING, "recent_login_required", "idempotency_key_required", *IDEMPOTENCY_CODES)
+_REVOKING = (*_WRITING, "recent_login_required", "key_is_current")
 _ADDRESSES = ("name_invalid", "return_url_invalid", "origin_invalid", "webhook_url_invalid")
 Line = Annotated[str, StringConstraints(max_length=2000)]
 
@@ -131,14 +134,12 @@ class RotatedSecretOut(BaseModel):
 @router.post(
     "/spaces/{slug}/integrations",
     status_code=201,
+    response_model=CreatedOut,
     responses=documented(*_SECRETS, "name_invalid", "conflict"),
 )
-def create(at: At, who: RecentlyProven, slug: str, body: CreateIn) -> CreatedOut:
+def create(at: At, who: RecentlyProven, slug: str, body: CreateIn, once: FounderOnce) -> Response:
     """An integration with its first key."""
-    with at.transaction() as session:
-        integration_id, key_id, key = set_up(session, at, who, slug, body.name)
-        made = load(session, at, who.id, integration_id)
-    return CreatedOut(integration=integration_out(made, at), key_id=key_id, key=key)
+    return once.answer(partial(creating, at=at, who=who, slug=slug, name=body.name))
 
 
 @router.get("/integrations/{integration_id}")
@@ -160,23 +161,20 @@ def change(at: At, who: SignedIn, integration_id: str, body: ChangeIn) -> Integr
 @router.post(
     "/integrations/{integration_id}/keys/rotate",
     status_code=201,
+    response_model=RotatedKeyOut,
     responses=documented(*_SECRETS, "rotation_in_progress"),
 )
 def rotate_key(
-    at: At, who: RecentlyProven, integration_id: str, response: Response, body: RotateIn | None = None
-) -> RotatedKeyOut:
+    at: At, who: RecentlyProven, integration_id: str, once: FounderOnce, body: RotateIn | None = None
+) -> Response:
     """A new key; the old one goes on working for `grace_seconds`."""
     asked = body or RotateIn()
-    response.headers["Cache-Control"] = "no-store"
-    with at.transaction() as session:
-        key_id, key = rotate(session, at, who, integration_id, asked)
-        known = keys.of_integration(session, integration_id)
-    return RotatedKeyOut(id=key_id, key=key, keys=[key_out(one, at) for one in known])
+    return once.answer(partial(rotating_key, at=at, who=who, integration_id=integration_id, asked=asked))
 
 
 @router.post(
     "/integrations/{integration_id}/keys/{key_id}/revoke",
-    responses=documented(*_SECRETS, "key_is_current"),
+    responses=documented(*_REVOKING),
 )
 def revoke_key(at: At, who: RecentlyProven, integration_id: str, key_id: str) -> IntegrationOut:
     """An old key ends now. Idempotent."""
@@ -188,44 +186,47 @@ def revoke_key(at: At, who: RecentlyProven, integration_id: str, key_id: str) ->
 @router.post(
     "/integrations/{integration_id}/secrets/rotate",
     status_code=201,
+    response_model=RotatedSecretOut,
     responses=documented(*_SECRETS, "rotation_in_progress"),
 )
 def rotate_secret(
-    at: At, who: RecentlyProven, integration_id: str, response: Response, body: RotateIn | None = None
-) -> RotatedSecretOut:
+    at: At, who: RecentlyProven, integration_id: str, once: FounderOnce, body: RotateIn | None = None
+) -> Response:
     """A new signing secret; for `grace_seconds` webhooks are signed with the old one, too."""
-    response.headers["Cache-Control"] = "no-store"
-    with at.transaction() as session:
-        secret_id, secret = rotate_signing(session, at, who, integration_id, body or RotateIn())
-        known = secrets.of_integration(session, integration_id)
-    return RotatedSecretOut(id=secret_id, secret=secret, secrets=[secret_out(one, at) for one in known])
+    asked = body or RotateIn()
+    return once.answer(partial(rotating_secret, at=at, who=who, integration_id=integration_id, asked=asked))
 
 
-def set_up(session: Session, at: Services, who: FounderView, slug: str, name: str) -> tuple[str, str, str]:
-    """The ids of the integration and of its first key, and that key. Raises as core does."""
-    space = access.space(session, who.id, slug)
-    integration_id = integrations.create(session, space.id, name, at.clock())
-    key_id, key = keys.mint(session, integration_id, at.clock(), who.id)
-    audit.record(session, who.id, "integrations.create", integration_id, at.clock(), {"key_id": key_id})
-    return integration_id, key_id, key
+def creating(session: Session, at: Services, who: FounderView, slug: str, name: str) -> Answer:
+    """Raises as core does."""
+    space_id, now = access.space_id(session, who.id, slug), at.clock()
+    integration_id = integrations.create(session, space_id, name, now)
+    key_id, key = keys.mint(session, integration_id, now, who.id)
+    audit.record(session, who.id, "integrations.create", integration_id, now, {"key_id": key_id})
+    made = integration_out(load(session, at, who.id, integration_id), at)
+    return 201, CreatedOut(integration=made, key_id=key_id, key=key)
 
 
-def rotate(
+def rotating_key(
     session: Session, at: Services, who: FounderView, integration_id: str, asked: RotateIn
-) -> tuple[str, str]:
-    """The new key's id and the key. Raises as core does."""
+) -> Answer:
+    """Raises as core does."""
     access.integration(session, who.id, integration_id)
     grace = timedelta(seconds=asked.grace_seconds)
-    return rotation.rotate(session, integration_id, grace, at.clock(), who.id, asked.force)
+    key_id, key = rotation.rotate(session, integration_id, grace, at.clock(), who.id, asked.force)
+    known = keys.of_integration(session, integration_id)
+    return 201, RotatedKeyOut(id=key_id, key=key, keys=[key_out(one, at) for one in known])
 
 
-def rotate_signing(
+def rotating_secret(
     session: Session, at: Services, who: FounderView, integration_id: str, asked: RotateIn
-) -> tuple[str, str]:
-    """The new secret's id and the secret. Raises as core does."""
+) -> Answer:
+    """Raises as core does."""
     access.integration(session, who.id, integration_id)
-    grace = timedelta(seconds=asked.grace_seconds)
-    return secrets.rotate(session, at.vault, integration_id, grace, at.clock(), who.id, asked.force)
+    grace, now = timedelta(seconds=asked.grace_seconds), at.clock()
+    secret_id, secret = secrets.rotate(session, at.vault, integration_id, grace, now, who.id, asked.force)
+    known = secrets.of_integration(session, integration_id)
+    return 201, RotatedSecretOut(id=secret_id, secret=secret, secrets=[secret_out(one, at) for one in known])
 
 
 def revoke(session: Session, at: Services, who: FounderView, integration_id: str, key_id: str) -> None:

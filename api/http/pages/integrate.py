@@ -4,11 +4,13 @@ Every form works as a plain form. With scripts, htmx sends it and puts the answe
 A key or secret is in the page that answers its making, and in no other.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Annotated
+from secrets import token_urlsafe
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
@@ -19,6 +21,7 @@ from api.core.access.integrations import AddressKind, Change
 from api.core.access.models import Integration
 from api.core.errors import Conflict, FirstUserError, Refused
 from api.core.founders.service import FounderView
+from api.core.idempotency.service import Call
 from api.core.keys.rules import WORKING
 from api.core.keys.service import KeyView
 from api.core.webhooks.secrets import SecretView
@@ -26,6 +29,7 @@ from api.db.engine import Session
 from api.http import founder_integrations, integration_setup
 from api.http.deps import At, RecentlyProven, SignedIn
 from api.http.founder_integrations import RotateIn
+from api.http.idempotency import Answer, Once
 from api.http.pages import snippets, spaces
 from api.http.pages.rendering import render
 from api.http.pages.spaces import Slug
@@ -42,6 +46,7 @@ GRACES = (
 _STILL_USED = "Still in use since the rotation: put the new key in place before this one ends."
 _UNUSED = "Not used since the rotation."
 Text = Annotated[str, Form(max_length=2000)]
+Token = Annotated[str, Form(min_length=1, max_length=100)]
 Grace = Annotated[int, Form()]
 Act = Callable[[Session, Integration], Sequence[str]]
 
@@ -102,18 +107,22 @@ def first(request: Request, at: At, who: SignedIn, slug: Slug = None) -> Respons
 
 
 @router.post("/new")
-def create(request: Request, at: At, who: RecentlyProven, name: Text = "", slug: Slug = None) -> Response:
+def create(
+    request: Request, at: At, who: RecentlyProven, token: Token, name: Text = "", slug: Slug = None
+) -> Response:
     """An integration, and its first key."""
+    with at.transaction() as session:
+        space = spaces.choose(session, who, slug).space
+    if space is None:
+        return _first(request, at, who, slug)
+    act = partial(founder_integrations.creating, at=at, who=who, slug=space.slug, name=name)
     try:
-        with at.transaction() as session:
-            space = spaces.choose(session, who, slug).space
-            if space is None:
-                raise Refused("There is no space to put it in.")
-            made, _, key = founder_integrations.set_up(session, at, who, space.slug, name)
+        made = _once(request, at, who, token, act)
     except (Refused, Conflict) as error:
         return _first(request, at, who, slug, Said("new", error, name))
-    answer = _again(request, at, who, made, Said(new_key=key))
-    answer.headers["HX-Push-Url"] = f"/app/integrate/{made}"
+    integration_id = made["integration"]["id"]
+    answer = _again(request, at, who, integration_id, Said(new_key=made["key"]))
+    answer.headers["HX-Push-Url"] = f"/app/integrate/{integration_id}"
     return answer
 
 
@@ -165,10 +174,11 @@ def rotate_key(
     at: At,
     who: RecentlyProven,
     integration_id: str,
+    token: Token,
     grace: Grace = 86400,
     force: Annotated[bool, Form()] = False,
 ) -> Response:
-    return _rotate(request, at, who, integration_id, "key", grace, force)
+    return _rotate(request, at, who, integration_id, "key", token, grace, force)
 
 
 @router.post("/{integration_id}/secrets/rotate")
@@ -177,10 +187,11 @@ def rotate_secret(
     at: At,
     who: RecentlyProven,
     integration_id: str,
+    token: Token,
     grace: Grace = 86400,
     force: Annotated[bool, Form()] = False,
 ) -> Response:
-    return _rotate(request, at, who, integration_id, "secret", grace, force)
+    return _rotate(request, at, who, integration_id, "secret", token, grace, force)
 
 
 @router.post("/{integration_id}/keys/{key_id}/revoke")
@@ -207,20 +218,35 @@ def _apply(
 
 
 def _rotate(
-    request: Request, at: Services, who: FounderView, integration_id: str, form: str, grace: int, force: bool
+    request: Request,
+    at: Services,
+    who: FounderView,
+    integration_id: str,
+    form: Literal["key", "secret"],
+    token: str,
+    grace: int,
+    force: bool,
 ) -> Response:
     """The page with the new key or secret in it; or with why there is none."""
     if grace not in dict(GRACES):
         return _again(request, at, who, integration_id, Said(form, Refused("Choose one of the times.")))
-    rotate = founder_integrations.rotate if form == "key" else founder_integrations.rotate_signing
+    rotating = founder_integrations.rotating_key if form == "key" else founder_integrations.rotating_secret
     asked = RotateIn(grace_seconds=grace, force=force)
+    act = partial(rotating, at=at, who=who, integration_id=integration_id, asked=asked)
     try:
-        with at.transaction() as session:
-            _, plaintext = rotate(session, at, who, integration_id, asked)
+        made = _once(request, at, who, token, act)
     except Conflict as error:
         return _again(request, at, who, integration_id, Said(form, error))
-    said = Said(new_key=plaintext) if form == "key" else Said(new_secret=plaintext)
+    said = Said(new_key=made["key"]) if form == "key" else Said(new_secret=made["secret"])
     return _again(request, at, who, integration_id, said)
+
+
+def _once(
+    request: Request, at: Services, who: FounderView, token: str, act: Callable[[Session], Answer]
+) -> dict[str, Any]:
+    """What the act made. The form's token makes a second click show what the first has made."""
+    call = Call.of(who.id, f"POST {request.url.path}", token, b"")
+    return json.loads(bytes(Once(at, call).answer(act).body))
 
 
 def _back(integration_id: str) -> Response:
@@ -251,6 +277,7 @@ def _page(
         "setup": setup,
         "one": setup.integration,
         "said": said,
+        "token": token_urlsafe(16),
         "graces": GRACES,
         "keys": _keys(setup.keys, at.clock()),
         "secrets": _secrets(setup.secrets, at.clock()),
@@ -271,7 +298,13 @@ def _first(
             return render(request, "no_space.html", {"who": who}, title="Welcome")
         if choice.space.integrations:
             return _page(request, at, who, session, choice.space.integrations[0].id, said)
-    shown = {"who": who, "spaces": choice.spaces, "space": choice.space, "said": said}
+    shown = {
+        "who": who,
+        "spaces": choice.spaces,
+        "space": choice.space,
+        "said": said,
+        "token": token_urlsafe(16),
+    }
     return render(request, "integrate_none.html", shown, title="Integrate", status=said.status)
 
 

@@ -1,6 +1,7 @@
 """Integrations as their founder sets them up: created, changed, keys rotated and ended."""
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -9,15 +10,19 @@ from starlette.testclient import TestClient
 from api.providers.messaging.outbox import Outbox
 from api.settings import Settings
 from tests.api.http.conftest import Visit, log_in
-from tests.product import BASE_URL, OTHER_PHONE, SLUG
+from tests.product import OTHER_PHONE, SLUG
 
 API = "/api/founder/v1"
+
+
+def once() -> dict[str, str]:
+    return {"Idempotency-Key": uuid4().hex}
 
 
 @pytest.fixture
 def made(founder: TestClient) -> dict[str, str]:
     """An integration of one's own: `{"id", "key"}`."""
-    answer = founder.post(f"{API}/spaces/{SLUG}/integrations", json={"name": "Rotated"})
+    answer = founder.post(f"{API}/spaces/{SLUG}/integrations", json={"name": "Rotated"}, headers=once())
     assert answer.status_code == 201 and answer.headers["cache-control"] == "no-store"
     return {"id": answer.json()["integration"]["id"], "key": answer.json()["key"]}
 
@@ -45,16 +50,16 @@ def test_keys_rotate_with_an_overlap(
     founder: TestClient, visit: Visit, made: dict[str, str], seeded: Settings
 ) -> None:
     path = f"{API}/integrations/{made['id']}"
-    rotated = founder.post(f"{path}/keys/rotate", json={"grace_seconds": 3600})
+    rotated = founder.post(f"{path}/keys/rotate", json={"grace_seconds": 3600}, headers=once())
     assert rotated.status_code == 201 and rotated.headers["cache-control"] == "no-store"
     fresh = rotated.json()
     assert [me(visit, key) for key in (made["key"], fresh["key"])] == [200, 200]
     assert [key["state"] for key in fresh["keys"]] == ["current", "ending"]
     assert fresh["keys"][0]["id"] == fresh["id"]
 
-    again = founder.post(f"{path}/keys/rotate", json={})
+    again = founder.post(f"{path}/keys/rotate", json={}, headers=once())
     assert (again.status_code, again.json()["code"]) == (409, "rotation_in_progress")
-    assert founder.post(f"{path}/keys/rotate", json={"force": True}).status_code == 201
+    assert founder.post(f"{path}/keys/rotate", json={"force": True}, headers=once()).status_code == 201
 
     old = fresh["keys"][1]["id"]
     current = founder.get(path).json()["keys"][0]["id"]
@@ -75,12 +80,12 @@ def test_signing_secrets_rotate_the_same_way(
     founder: TestClient, made: dict[str, str], seeded: Settings
 ) -> None:
     path = f"{API}/integrations/{made['id']}"
-    first = founder.post(f"{path}/secrets/rotate", json={"grace_seconds": 0})
+    first = founder.post(f"{path}/secrets/rotate", json={"grace_seconds": 0}, headers=once())
     assert first.status_code == 201 and first.headers["cache-control"] == "no-store"
     assert first.json()["secret"].startswith("whsec_")
-    second = founder.post(f"{path}/secrets/rotate", json={"grace_seconds": 60}).json()
+    second = founder.post(f"{path}/secrets/rotate", json={"grace_seconds": 60}, headers=once()).json()
     assert [secret["state"] for secret in second["secrets"]] == ["current", "ending"]
-    third = founder.post(f"{path}/secrets/rotate")
+    third = founder.post(f"{path}/secrets/rotate", headers=once())
     assert (third.status_code, third.json()["code"]) == (409, "rotation_in_progress")
     shown = founder.get(path)
     assert second["secret"] not in shown.text and len(shown.json()["secrets"]) == 2
@@ -99,15 +104,25 @@ def test_it_takes_a_code_from_just_now(
         )
     path = f"{API}/integrations/{made['id']}"
     for asked in ("keys/rotate", "secrets/rotate", "keys/x/revoke"):
-        answer = left_open.post(f"{path}/{asked}")
+        answer = left_open.post(f"{path}/{asked}", headers=once())
         assert (answer.status_code, answer.json()["code"]) == (403, "recent_login_required")
     assert founder.get(path).json()["secrets"] == []
+
+
+def test_a_retry_gets_the_same_key(founder: TestClient, made: dict[str, str]) -> None:
+    path, key = f"{API}/integrations/{made['id']}/keys/rotate", once()
+    answers = [founder.post(path, headers=key) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
+    assert founder.post(path).json()["code"] == "idempotency_key_required"
+    other = founder.post(path, headers=key, json={"force": True})
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
 
 @pytest.mark.parametrize("grace", [-1, 604_801, "soon", 1.5])
 def test_a_grace_out_of_range_is_refused(founder: TestClient, made: dict[str, str], grace: object) -> None:
     path = f"{API}/integrations/{made['id']}/keys/rotate"
-    answer = founder.post(path, json={"grace_seconds": grace})
+    answer = founder.post(path, json={"grace_seconds": grace}, headers=once())
     assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
 
 
@@ -140,9 +155,9 @@ def test_another_founders_integration_is_not_there(
     path = f"{API}/integrations/{made['id']}"
     answers = [
         other.patch(path, json={"name": "Mine"}),
-        other.post(f"{path}/keys/rotate"),
+        other.post(f"{path}/keys/rotate", headers=once()),
         other.post(f"{path}/keys/x/revoke"),
-        other.post(f"{API}/spaces/{SLUG}/integrations", json={"name": "Mine"}),
+        other.post(f"{API}/spaces/{SLUG}/integrations", json={"name": "Mine"}, headers=once()),
     ]
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, "not_found")] * 4
 
@@ -151,4 +166,4 @@ def test_a_foreign_page_changes_nothing(founder: TestClient, made: dict[str, str
     path = f"{API}/integrations/{made['id']}/keys/rotate"
     answer = founder.post(path, headers={"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"})
     assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
-    assert founder.post(path, headers={"Origin": BASE_URL}).status_code == 201
+    assert founder.post(path, headers=once()).status_code == 201

@@ -2,6 +2,7 @@
 
 import html
 import re
+import secrets
 from collections.abc import Iterator
 
 import psycopg
@@ -32,20 +33,20 @@ def shown_once(page: str, what: str) -> str:
 @pytest.fixture
 def made(founder: TestClient) -> tuple[str, str]:
     """An integration of one's own: its page and its key."""
-    answer = founder.post(f"{PAGE}/new?space={SLUG}", data={"name": "Mobile"})
+    answer = founder.post(f"{PAGE}/new?space={SLUG}", data={"name": "Mobile", "token": secrets.token_hex()})
     assert answer.status_code == 200 and answer.headers["cache-control"] == "no-store"
     return answer.headers["hx-push-url"], shown_once(answer.text, "new-key")
 
 
 def test_a_key_is_shown_once_and_works(founder: TestClient, visit: Visit, made: tuple[str, str]) -> None:
     path, first = made
-    rotated = founder.post(f"{path}/keys/rotate", data={"grace": "3600"})
+    rotated = founder.post(f"{path}/keys/rotate", data={"grace": "3600", "token": secrets.token_hex()})
     second = shown_once(rotated.text, "new-key")
     assert second not in founder.get(path).text and second in shown_once(rotated.text, "try-key")
     for key in (first, second):
         bearer = {"Authorization": f"Bearer {key}"}
         assert visit().get("/api/integration/v1/me", headers=bearer).status_code == 200
-    refused = founder.post(f"{path}/keys/rotate", data={"grace": "3600"})
+    refused = founder.post(f"{path}/keys/rotate", data={"grace": "3600", "token": secrets.token_hex()})
     assert refused.status_code == 409 and "A rotation is under way" in refused.text
     assert shown_once(refused.text, "new-key") == ""
     ending = re.search(rf'action="({path}/keys/[a-z0-9]+/revoke)"', refused.text)
@@ -53,13 +54,28 @@ def test_a_key_is_shown_once_and_works(founder: TestClient, visit: Visit, made: 
     assert "revoked" in founder.get(path).text
 
 
+def test_a_double_click_rotates_once_and_shows_the_same_key(
+    founder: TestClient, made: tuple[str, str]
+) -> None:
+    path, _ = made
+    clicks = [founder.post(f"{path}/keys/rotate", data={"token": "clicked"}) for _ in range(2)]
+    assert shown_once(clicks[0].text, "new-key") == shown_once(clicks[1].text, "new-key") != ""
+    assert clicks[1].text.count(" current</span>") == 1
+
+
 def test_a_secret_is_created_and_rotated(founder: TestClient, made: tuple[str, str]) -> None:
     path, _ = made
-    created = founder.post(f"{path}/secrets/rotate")
+    created = founder.post(f"{path}/secrets/rotate", data={"token": secrets.token_hex()})
     secret = shown_once(created.text, "new-secret")
     assert secret.startswith("whsec_") and secret not in founder.get(path).text
-    assert founder.post(f"{path}/secrets/rotate", data={"grace": "7"}).status_code == 422
-    assert founder.post(f"{path}/secrets/rotate", data={"grace": "0"}).status_code == 200
+    assert (
+        founder.post(f"{path}/secrets/rotate", data={"grace": "7", "token": secrets.token_hex()}).status_code
+        == 422
+    )
+    assert (
+        founder.post(f"{path}/secrets/rotate", data={"grace": "0", "token": secrets.token_hex()}).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,7 +111,7 @@ def test_names_and_webhook_addresses(founder: TestClient, made: tuple[str, str])
     assert "<h2>Tablet</h2>" in page and 'value="https://app.example.com/hooks"' in page
     assert founder.post(f"{path}/webhook", data={"address": "ftp://x"}).status_code == 422
     assert founder.post(f"{path}/name", data={"name": " "}).status_code == 422
-    assert founder.post(f"{PAGE}/new?space={SLUG}", data={"name": "\u200b"}).status_code == 422
+    assert founder.post(f"{PAGE}/new?space={SLUG}", data={"name": "\u200b", "token": "t"}).status_code == 422
     assert founder.post(f"{path}/webhook", data={"address": ""}).headers["location"] == path
 
 
