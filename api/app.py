@@ -17,6 +17,7 @@ from api import log
 from api.core.chat.token import WidgetKeys
 from api.core.clock import frozen_clock, system_clock
 from api.core.crypto import Signer, Vault, data_keys
+from api.core.flags.rules import parse_overrides
 from api.core.keys.known import KnownKeys
 from api.core.ports import DatabaseProvider
 from api.db import migrate
@@ -26,6 +27,7 @@ from api.http import (
     auth,
     entries,
     errors,
+    features,
     founder,
     founder_integrations,
     integration,
@@ -66,6 +68,7 @@ ROUTERS = (
     entries.router,
     webhooks.partners,
     webhooks.founders,
+    features.router,
     ops.router,
     public.router,
     tools.router,
@@ -119,7 +122,8 @@ def compose(settings: Settings) -> Services:
     hot = HotConnections(url, HOT_CONNECTIONS, f"firstuser-hot-{service.env}")
     engine = make_engine(url, pool_size=10, application_name=f"firstuser-api-{service.env}")
 
-    transaction, flags = partial(session_scope, engine), FlagBoard()
+    transaction = partial(session_scope, engine)
+    flags = FlagBoard(url, parse_overrides(service.flags))
 
     @cache
     def backups() -> DatabaseProvider:
@@ -162,7 +166,8 @@ def compose(settings: Settings) -> Services:
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     services: Services = app.state.services
     _drain_on_sigterm(services)
-    yield
+    async with services.flags.following():
+        yield
     await services.calls.drain()
     await services.hot.close()
     await services.chat_feed.close()

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.core.errors import Refused
 from api.core.founders import service as founders
 from api.core.founders import sessions
 from api.core.founders.service import FounderView
@@ -26,6 +27,26 @@ def recently_proven(request: Request, at: At) -> FounderView:
     if not sessions.recently_proven(opened, at.clock()):
         raise ProofTooOld
     return who
+
+
+def homepage_owner(request: Request, at: At) -> FounderView:
+    """The founder HOMEPAGE_OWNER_PHONE. Raises `Unauthenticated`, `Refused` `homepage_owner_required`."""
+    who = founder(request, at)
+    if not owns_homepage(at, who):
+        raise Refused(
+            "Only the owner of the homepage's space may do this.",
+            fix="Ask them, or log in as them.",
+            code="homepage_owner_required",
+        )
+    return who
+
+
+def owns_homepage(at: Services, who: FounderView) -> bool:
+    phone = at.settings.platform.homepage_owner_phone
+    if not phone:
+        return False
+    with at.transaction() as session:
+        return founders.has_phone(session, at.vault, who.id, phone)
 
 
 def current_session(request: Request, at: At) -> OpenSession:
@@ -58,5 +79,7 @@ async def partner(request: Request, at: At) -> str:
 SignedIn = Annotated[FounderView, Depends(founder)]
 RecentlyProven = Annotated[FounderView, Depends(recently_proven)]
 """For what a browser left open must not be able to do. Name `recent_login_required` at an API's route."""
+HomepageOwner = Annotated[FounderView, Depends(homepage_owner)]
+"""Who turns what concerns every space. Name `homepage_owner_required` at an API's route."""
 CurrentSession = Annotated[OpenSession, Depends(current_session)]
 Partner = Annotated[str, Depends(partner)]

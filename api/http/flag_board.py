@@ -1,15 +1,124 @@
-"""Flags and pauses as this process sees them; asked at every call, so they are answered from memory."""
+"""Flags and pauses as this process sees them; asked at every call, so they are answered from memory.
+
+The store is read every `POLL_S`, which is the truth; a notification from it makes that happen at once. While
+the application runs, `following` does so in the background and no caller ever waits. Without it (a test, a
+script) whoever asks reads the store when the last reading is older than that.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import psycopg
+import structlog
+from psycopg.conninfo import make_conninfo
+
+from api.core.flags import rules
+from api.core.flags.rules import EVERYWHERE, FlagKey, Values
+from api.core.flags.service import CURRENT
+
+POLL_S = 2.0
+ANSWER_S = 2.0
+"""A database that takes longer is away."""
+
+_PARAMETERS = {
+    "application_name": "firstuser-flags",
+    "connect_timeout": "2",
+    "options": "-c statement_timeout=2000",
+}
+_log = structlog.get_logger("api.flags")
 
 
 class FlagBoard:
+    def __init__(self, database_url: str, overrides: Values) -> None:
+        self._dsn = make_conninfo("postgresql://" + database_url.partition("://")[2], **_PARAMETERS)
+        self.overrides = overrides
+        self._stored: Values | None = None
+        self._read_at = self._looked_at = float("-inf")
+        self._following = False
+        self._away = False
+        self._lock = threading.Lock()
+
     def integration_enabled(self, integration_id: str) -> bool:
         """False turns every call of the integration away with 403 `integration_disabled`."""
-        return True
+        return self.value(FlagKey.INTEGRATION_ENABLED, integration_id)
 
     def onboarding_paused(self, space_id: str) -> bool:
         """True refuses new entries with 409 `onboarding_paused`; who has joined already goes on."""
-        return False
+        return self.value(FlagKey.ONBOARDING_PAUSED, space_id)
 
-    def webhook_retries_paused(self) -> bool:
+    def webhook_retries_paused(self, integration_id: str = EVERYWHERE) -> bool:
         """True holds deliveries back; nothing is lost."""
-        return False
+        return self.value(FlagKey.WEBHOOK_RETRIES_PAUSED, integration_id)
+
+    def value(self, key: FlagKey, scope: str) -> bool:
+        if not self._following and time.monotonic() - self._looked_at > POLL_S:
+            self.refresh()
+        return rules.effective(key, scope, self._stored, self.age_seconds, self.overrides)
+
+    def overridden(self, key: FlagKey, scope: str) -> bool:
+        """Whether the environment has the last word on it."""
+        return any((key, place) in self.overrides for place in (scope, EVERYWHERE))
+
+    @property
+    def age_seconds(self) -> float:
+        """Since the store was last read; infinite before the first time."""
+        return time.monotonic() - self._read_at
+
+    def refresh(self) -> None:
+        """Read the store now, as after a change of one's own. A database that is away is no error."""
+        with self._lock:
+            self._looked_at = time.monotonic()
+            try:
+                with psycopg.connect(self._dsn, autocommit=True) as connection:
+                    self._take(connection.execute(CURRENT).fetchall())
+            except psycopg.Error as error:
+                self._note_absence(error)
+
+    @asynccontextmanager
+    async def following(self) -> AsyncGenerator[None]:
+        """Keep reading in the background while the block runs."""
+        if self._stored is None:
+            await asyncio.to_thread(self.refresh)
+        task = asyncio.create_task(self._follow())
+        self._following = True
+        try:
+            yield
+        finally:
+            self._following = False
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except (psycopg.Error, TimeoutError) as error:
+                self._note_absence(error)
+            await asyncio.sleep(POLL_S / 2)
+
+    async def _listen(self) -> None:
+        """Until the connection fails; one that failed once is not trusted again."""
+        async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True) as connection:
+            await connection.execute("listen flags")
+            while True:
+                async with asyncio.timeout(ANSWER_S):
+                    cursor = await connection.execute(CURRENT)
+                    self._take(await cursor.fetchall())
+                async for _ in connection.notifies(timeout=POLL_S, stop_after=1):
+                    pass
+
+    def _take(self, rows: list[Any]) -> None:
+        self._stored, self._read_at = rules.values_of(rows), time.monotonic()
+        if self._away:
+            self._away = False
+            _log.info("flags are read again")
+
+    def _note_absence(self, error: Exception) -> None:
+        if not self._away:
+            self._away = True
+            _log.error("flags cannot be read", kind=type(error).__name__, known=self._stored is not None)

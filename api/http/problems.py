@@ -71,6 +71,7 @@ CODES: Mapping[str, Code] = {
     "foreign_origin": Code(403, "The request did not come from our own pages."),
     "grant_revoked": Code(403, "The access that the widget token was made for has been taken back."),
     "integration_disabled": Code(403, "The integration is switched off."),
+    "homepage_owner_required": Code(403, "Only the owner of the homepage's space may do this."),
     "not_found": Code(404, "There is no such thing, or not for this caller."),
     "no_active_grant": Code(409, "The user has no access to the product, or not any more."),
     "conflict": Code(409, "The state forbids it now."),

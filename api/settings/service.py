@@ -4,9 +4,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from api.core.errors import Refused
+from api.core.flags.rules import parse_overrides
 from api.settings.group import Group
 
 
@@ -22,6 +24,7 @@ class ServiceSettings(Group):
     outbox_dir: Path = Path("var/outbox")
     restored_copy: str | None = None  # the temporary database's name while staging serves from one
     as_of: datetime | None = None  # the clock stands here while staging serves from a restored copy
+    flags: str = ""  # overrides that need no database: onboarding_paused=on,integration_enabled:int_x=off
     live_ttl_seconds: int = 90
     widget_token_seconds: int = Field(default=600, ge=10, le=600)  # a widget asks for a new token in time
     drain_seconds: float = Field(default=0, ge=0, le=600)  # from "not ready" to closing: a balancer notices
@@ -35,3 +38,12 @@ class ServiceSettings(Group):
     @property
     def trusted_proxy_list(self) -> list[str]:
         return [proxy.strip() for proxy in self.trusted_proxies.split(",") if proxy.strip()]
+
+    @field_validator("flags")
+    @classmethod
+    def flags_are_known(cls, text: str) -> str:
+        try:
+            parse_overrides(text)
+        except Refused as problem:
+            raise ValueError(str(problem)) from None
+        return text

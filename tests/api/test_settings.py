@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+from pydantic import ValidationError
+
 from api.settings import load
 from deployments.local.environment import setting_names
 
@@ -23,6 +26,13 @@ def test_nothing_else_reads_the_environment() -> None:
         if "os.environ" in path.read_text() or "getenv" in path.read_text()
     }
     assert readers == {"api/settings/__init__.py", "api/providers/databases/embedded/processes.py"}
+
+
+def test_a_flag_that_cannot_be_read_is_a_problem_of_the_settings(tmp_path: Path) -> None:
+    file = tmp_path / "flags.env"
+    file.write_text("FIRSTUSER_FLAGS=onboarding_paused=maybe\n")
+    with pytest.raises(ValidationError, match="is not a flag"):
+        load(file)
 
 
 def test_secrets_do_not_show_when_settings_are_printed(tmp_path: Path) -> None:

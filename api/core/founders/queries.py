@@ -20,6 +20,11 @@ def by_index(session: Session, indexes: Sequence[bytes]) -> Founder | None:
     )
 
 
+def names(session: Session, founder_ids: Sequence[str]) -> dict[str, str]:
+    rows = session.execute(select(Founder.id, Founder.name).where(Founder.id.in_(founder_ids)))
+    return {row[0]: row[1] for row in rows}
+
+
 def codes_since(session: Session, identifier_indexes: Sequence[bytes], since: datetime) -> int:
     query = select(func.count()).where(
         LoginCode.identifier_index.in_(identifier_indexes), LoginCode.created_at > since

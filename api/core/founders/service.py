@@ -1,5 +1,6 @@
 """The founder as a person: added, and shown masked."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,3 +51,14 @@ def view(session: Session, vault: Vault, founder_id: str) -> FounderView:
         raise NotFound(f"There is no founder {founder_id}.")
     phone = vault.open(found.phone_cipher, found.id)
     return FounderView(found.id, found.name, identifiers.masked(phone))
+
+
+def has_phone(session: Session, vault: Vault, founder_id: str, phone: str) -> bool:
+    """Whether the number, in any notation, is this founder's."""
+    found = queries.by_index(session, vault.indexes(identifiers.phone(phone).value))
+    return found is not None and found.id == founder_id
+
+
+def names(session: Session, founder_ids: Sequence[str]) -> Mapping[str, str]:
+    """Id → name of those that are founders."""
+    return queries.names(session, founder_ids)

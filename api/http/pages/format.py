@@ -48,6 +48,11 @@ def seconds(value: float | None) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def switched(value: bool | None) -> str:
+    """`on`, `off`; `–` for no value of its own."""
+    return {True: "on", False: "off", None: "–"}[value]
+
+
 def size(value: float) -> str:
     """`31 MB` in powers of 1024."""
     for unit in ("B", "KB", "MB", "GB"):

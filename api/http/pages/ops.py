@@ -14,10 +14,12 @@ from api.core.clock import system_clock
 from api.core.drills import service as drills
 from api.core.drills.records import DrillStatus, DrillSummary
 from api.core.errors import FirstUserError
+from api.core.flags.rules import EVERYWHERE, FlagKey
+from api.core.founders.service import FounderView
 from api.core.ports import RestorePoint
-from api.http import ops
-from api.http.deps import At, SignedIn
-from api.http.pages import charts
+from api.http import features, ops
+from api.http.deps import At, HomepageOwner, SignedIn
+from api.http.pages import charts, switches
 from api.http.pages import format as words
 from api.http.pages.charts import Sample, TrendChart
 from api.http.pages.rendering import render
@@ -96,6 +98,25 @@ def start(
     return RedirectResponse(f"/app/ops?started={flow_run_id}", 303)
 
 
+@router.post("/flags/{key}")
+def turn(
+    request: Request,
+    at: At,
+    who: HomepageOwner,
+    key: FlagKey,
+    enabled: Annotated[bool, Form()],
+    reason: Annotated[str, Form(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")] = "",
+) -> Response:
+    """A global switch's button."""
+    why = " ".join(reason.split())
+    if not why:
+        return _page(request, at, who, status=422, switch_problem="Say why: it goes on record.")
+    with at.transaction() as session:
+        features.change(session, at, key, EVERYWHERE, enabled, who.id, why)
+    at.flags.refresh()
+    return RedirectResponse("/app/ops#switches", 303)
+
+
 def backups_view(at: Services) -> Backups:
     """Restore points, newest first. A provider that cannot tell is a sentence, not an error page."""
     try:
@@ -142,16 +163,19 @@ def _trend(measured: Sequence[tuple[DrillSummary, float | None, float]]) -> Tren
 def _page(
     request: Request,
     at: Services,
-    who: object,
+    who: FounderView,
     *,
     status: int = 200,
     started: str | None = None,
     problem: str = "",
+    switch_problem: str = "",
 ) -> Response:
     shown = _state(at, started) | {
         "who": who,
         "targets": at.settings.drills,
         "problem": problem,
+        "switches": switches.view(at, who),
+        "switch_problem": switch_problem,
         "token": secrets.token_urlsafe(16),
     }
     return render(request, "ops.html", shown, status=status, title="Ops")

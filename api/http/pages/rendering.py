@@ -74,6 +74,7 @@ def _environment() -> Environment:
         "age": words.age,
         "ago": words.ago,
         "seconds": words.seconds,
+        "switched": words.switched,
         "size": words.size,
         "count": words.count,
     }

@@ -182,7 +182,15 @@ create table flag_changes (
     changed_by text not null,
     changed_at timestamptz not null
 );
-create index ix_flag_changes_changed_at on flag_changes (changed_at)"""
+create index ix_flag_changes_changed_at on flag_changes (changed_at);
+
+create function tell_of_flags() returns trigger language plpgsql as $$
+begin
+    notify flags;
+    return null;
+end $$;
+create trigger flags_changed after insert or update or delete or truncate on flags
+    for each statement execute function tell_of_flags()"""
 
 SECRETS = f"""
 alter table api_keys
@@ -316,6 +324,7 @@ def downgrade() -> None:
         " messages, conversations, idempotency_keys, access_codes, waitlist_starts, waitlist_blocks,"
         " waitlist_counters"
     )
+    op.execute("drop function tell_of_flags()")
     op.execute(
         "drop trigger entries_inserted on entries; drop trigger entries_updated on entries;"
         " drop trigger entries_deleted on entries; drop function count_waiting()"
