@@ -34,6 +34,7 @@ from api.http import (
     ops,
     probes,
     static,
+    waitlist_start,
     webhooks,
     widget_chat,
     widget_tokens,
@@ -44,7 +45,7 @@ from api.http.draining import Draining
 from api.http.flag_board import FlagBoard
 from api.http.hot_calls import HotCalls
 from api.http.middleware import BodyLimit, RequestContext, SameOrigin, origin_of
-from api.http.pages import integrate, public, tools
+from api.http.pages import integrate, public, tools, visits
 from api.http.pages import ops as ops_pages
 from api.http.pages import webhooks as webhook_pages
 from api.http.rate_limits import RateLimits
@@ -61,6 +62,7 @@ ROUTERS = (
     probes.router,
     auth.router,
     integration.router,
+    waitlist_start.router,
     widget_tokens.router,
     widget_chat.router,
     founder.router,
@@ -71,6 +73,7 @@ ROUTERS = (
     features.router,
     ops.router,
     public.router,
+    visits.router,
     tools.router,
     webhook_pages.router,
     integrate.router,

@@ -20,8 +20,9 @@ from api.http.shapes import GrantOut, LiveUsersOut, Moment, UserOut, live_users
 
 router = APIRouter(prefix="/api/integration/v1", tags=["integration"], responses=documented(*PARTNER_CODES))
 
-# No control characters: PostgreSQL stores no NUL, and no log line should break.
-_PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+# Nothing that cannot be seen: PostgreSQL stores no NUL, no log line should break, and no name should be taken
+# for another by its zero-width letters or read backwards by its bidi controls.
+_PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+$"
 CODE_VERIFIER = r"^[A-Za-z0-9._~-]{43,128}$"  # RFC 7636, 4.1
 ExternalUserId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_PRINTABLE)]
 

@@ -19,8 +19,9 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEARER_SURFACES = ("/api/integration/", "/api/widget/")
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "form-action 'self'; base-uri 'none'; frame-ancestors "
 )
+_VISITS = "/w/"
 _log = structlog.get_logger("api.requests")
 
 
@@ -30,7 +31,7 @@ class RequestContext:
     def __init__(self, app: ASGIApp, https: bool) -> None:
         self._app = app
         self._headers = {
-            "Content-Security-Policy": _CSP,
+            "Content-Security-Policy": content_policy(),
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "same-origin",
             "Cross-Origin-Opener-Policy": "same-origin",
@@ -59,7 +60,7 @@ class RequestContext:
         finally:
             took = round((time.perf_counter() - started) * 1000, 1)
             level = _log.error if status >= 500 else _log.info
-            asked = {"method": scope["method"], "path": scope["path"]}
+            asked = {"method": scope["method"], "path": loggable(scope["path"])}
             level("request", id=request_id, **asked, status=status, ms=took)
 
     def _decorate(self, headers: MutableHeaders, request_id: str) -> None:
@@ -124,6 +125,16 @@ class SameOrigin:
     def _is_ours(self, headers: Headers) -> bool:
         site = headers.get("sec-fetch-site")
         return site == "same-origin" if site else headers.get("origin", "") in self._origins
+
+
+def content_policy(frame_ancestors: str = "'none'") -> str:
+    """Only our own scripts, styles and calls; framed by nobody, or by the origins that are named."""
+    return _CSP + frame_ancestors
+
+
+def loggable(path: str) -> str:
+    """Without what gives access to whoever knows it: the token in a visitor's address."""
+    return f"{_VISITS}…" if path.startswith(_VISITS) else path
 
 
 def origin_of(url: str) -> str:

@@ -60,6 +60,7 @@ class Code:
 CODES: Mapping[str, Code] = {
     "idempotency_key_required": Code(400, "The operation needs an Idempotency-Key header."),
     "invalid_grant": Code(400, "The access code cannot be exchanged; send the user through the list again."),
+    "return_url_not_allowed": Code(400, "The return URL is not registered for the integration."),
     "login_required": Code(401, "No founder is signed in."),
     "invalid_widget_token": Code(
         401, "The widget token is missing, malformed, out of date or from elsewhere."
@@ -73,6 +74,7 @@ CODES: Mapping[str, Code] = {
     "integration_disabled": Code(403, "The integration is switched off."),
     "homepage_owner_required": Code(403, "Only the owner of the homepage's space may do this."),
     "not_found": Code(404, "There is no such thing, or not for this caller."),
+    "onboarding_paused": Code(409, "Nobody new joins for now; people who have joined go on."),
     "no_active_grant": Code(409, "The user has no access to the product, or not any more."),
     "conflict": Code(409, "The state forbids it now."),
     "rotation_in_progress": Code(409, "The grace of an earlier rotation still runs; wait, or force it."),
@@ -123,7 +125,7 @@ def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route: for each status the codes that it may come with. Name all of them at the
     route: what a router says of a status is replaced by what its route says."""
     by_status: dict[int, list[str]] = {}
-    for code in codes:
+    for code in dict.fromkeys(codes):
         by_status.setdefault(CODES[code].status, []).append(code)
     return {status: _described(status, found) for status, found in sorted(by_status.items())}
 

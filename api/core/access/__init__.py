@@ -3,5 +3,6 @@
 `models` tables · `rules` pure decisions · `queries` SQL · `service` spaces and integrations, read
 `integrations` setting them up · `addresses` what may be registered · `milestones` what they really called
 `waitlist` joining, positions, decisions · `entries` as the founder sees them
+`starts` a visitor's way there and back · `codes` what an accepted one carries back
 `deciding` a founder's decisions, audited · `grants` giving access · `holders` who has it
 """

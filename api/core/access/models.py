@@ -145,7 +145,9 @@ class AccessCode(Base):
     __tablename__ = "access_codes"
 
     code_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    start_id: Mapped[str | None] = mapped_column(ForeignKey("waitlist_starts.id", ondelete="CASCADE"))
+    start_id: Mapped[str | None] = mapped_column(
+        ForeignKey("waitlist_starts.id", ondelete="CASCADE"), index=True
+    )
     entry_id: Mapped[str] = mapped_column(ForeignKey("entries.id", ondelete="CASCADE"), index=True)
     integration_id: Mapped[str] = mapped_column(ForeignKey("integrations.id"))
     return_url: Mapped[str | None] = mapped_column(Text)

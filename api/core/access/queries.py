@@ -3,11 +3,20 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, insert, literal, select, text, tuple_, update
+from sqlalchemy import delete, func, insert, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from api.core.access.models import Entry, Grant, Integration, Milestone, Space, WaitlistCounter
+from api.core.access.models import (
+    AccessCode,
+    Entry,
+    Grant,
+    Integration,
+    Milestone,
+    Space,
+    WaitlistCounter,
+    WaitlistStart,
+)
 
 # Blocks are summed once for all that is asked; within its block a place is counted from the index.
 _POSITIONS = text("""
@@ -272,3 +281,40 @@ def milestones(session: Session, integration_id: str) -> Mapping[str, datetime]:
         select(Milestone.key, Milestone.reached_at).where(Milestone.integration_id == integration_id)
     )
     return {row[0]: row[1] for row in rows}
+
+
+def add_start(session: Session, values: dict[str, object]) -> None:
+    session.execute(insert(WaitlistStart).values(**values))
+
+
+def start_by_token(
+    session: Session, token_sha256: bytes
+) -> tuple[WaitlistStart, Entry, Integration, str] | None:
+    """With its entry, its integration and the name of its space."""
+    row = session.execute(
+        select(WaitlistStart, Entry, Integration, Space.name)
+        .join(Entry, Entry.id == WaitlistStart.entry_id)
+        .join(Integration, Integration.id == WaitlistStart.integration_id)
+        .join(Space, Space.id == Integration.space_id)
+        .where(WaitlistStart.token_sha256 == token_sha256)
+        .execution_options(populate_existing=True)
+    ).first()
+    return (row[0], row[1], row[2], row[3]) if row else None
+
+
+def forget_starts(session: Session, before: datetime) -> int:
+    gone = session.scalars(
+        delete(WaitlistStart).where(WaitlistStart.expires_at < before).returning(WaitlistStart.id)
+    )
+    return len(gone.all())
+
+
+def add_code(session: Session, values: dict[str, object]) -> None:
+    session.execute(insert(AccessCode).values(**values))
+
+
+def forget_codes(session: Session, before: datetime) -> int:
+    gone = session.scalars(
+        delete(AccessCode).where(AccessCode.expires_at < before).returning(AccessCode.entry_id)
+    )
+    return len(gone.all())

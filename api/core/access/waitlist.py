@@ -106,6 +106,14 @@ def oldest_waiting(session: Session, integration_id: str, limit: int) -> Sequenc
     return queries.oldest_waiting(session, _integration(session, integration_id), limit)
 
 
+def entry(session: Session, entry_id: str) -> Entry:
+    """Raises `NotFound`."""
+    found = queries.entry(session, entry_id)
+    if found is None:
+        raise NotFound(f"There is no entry {entry_id!r}.", fix="Check the id.")
+    return found
+
+
 def position(session: Session, entry_id: str) -> int | None:
     """The place in line, from 1; None for one who does not wait. Costs the same however long the line is."""
     return queries.positions(session, [entry_id]).get(entry_id)

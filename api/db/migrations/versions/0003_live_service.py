@@ -118,6 +118,7 @@ create table access_codes (
     used_key text,
     grant_id text
 ) with (fillfactor = 80);
+create index ix_access_codes_start_id on access_codes (start_id);
 create index ix_access_codes_entry_id on access_codes (entry_id);
 create index ix_access_codes_expires_at on access_codes (expires_at)"""
 
