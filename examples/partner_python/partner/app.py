@@ -1,0 +1,222 @@
+"""The routes. `create_app(settings)`; `python -m partner` serves it."""
+
+import asyncio
+import html
+import logging
+import re
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from . import webhooks
+from .firstuser import FirstUser, Refused
+from .presence import Presence
+from .sessions import COOKIE, Session, Sessions
+from .settings import Settings
+
+_USER_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_MAX_BODY = 256 * 1024
+_log = logging.getLogger("partner")
+
+
+def create_app(settings: Settings) -> Starlette:
+    webhooks.check(settings.webhook_secrets)
+    partner = Partner(settings)
+    return Starlette(
+        routes=[
+            Route("/", partner.home),
+            Route("/signup", partner.sign_up, methods=["POST"]),
+            Route("/join", partner.join, methods=["POST"]),
+            Route("/firstuser/callback", partner.callback),
+            Route("/app", partner.product),
+            Route("/firstuser/widget-token", partner.widget_token, methods=["POST"]),
+            Route("/logout", partner.log_out, methods=["POST"]),
+            Route("/hooks/firstuser", partner.webhook, methods=["POST"]),
+            Route("/healthz", partner.health),
+        ],
+        exception_handlers={httpx.TransportError: _unreachable},
+        lifespan=partner.lifespan,
+    )
+
+
+class Partner:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sessions = Sessions()
+        self._firstuser = FirstUser(settings)
+        self._presence = Presence(self._firstuser, self._sessions)
+        self._seen = webhooks.Seen()
+
+    @asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncGenerator[None]:
+        beating = asyncio.create_task(self._presence.beat_forever())
+        yield
+        beating.cancel()
+        with suppress(asyncio.CancelledError):
+            await beating
+        await self._presence.all_left()
+        await self._firstuser.close()
+
+    async def home(self, request: Request) -> Response:
+        session = self._session(request)
+        if session is None:
+            return _page(
+                "Welcome",
+                '<form method="post" action="/signup"><label>Name <input name="user_id" required></label>'
+                "<button>Sign up</button></form>",
+            )
+        if session.admitted:
+            return RedirectResponse("/app", 303)
+        return _page(
+            f"Hello {session.user_id}",
+            '<form method="post" action="/join"><button>Ask for access</button></form>',
+        )
+
+    async def sign_up(self, request: Request) -> Response:
+        """Stands for your own sign-up and login: here a name is enough to be somebody."""
+        user_id = (await request.form()).get("user_id", "")
+        if not isinstance(user_id, str) or not _USER_ID.fullmatch(user_id):
+            return _page("Sorry", "<p>A name has up to 64 letters, digits, dots and dashes.</p>", 422)
+        await self._end(request)
+        response = RedirectResponse("/", 303)
+        response.set_cookie(
+            COOKIE,
+            self._sessions.open(user_id),
+            httponly=True,
+            samesite="lax",
+            secure=self._settings.partner_url.startswith("https://"),
+        )
+        return response
+
+    async def join(self, request: Request) -> Response:
+        """Off to the waiting list. State and verifier stay in the session."""
+        session = self._session(request)
+        if session is None:
+            return RedirectResponse("/", 303)
+        try:
+            started = await self._firstuser.start(session.user_id)
+        except Refused as error:
+            _log.warning("waitlist start refused user=%s: %s", session.user_id, error)
+            return _page("Sorry", "<p>The waiting list does not take anyone at the moment.</p>", 503)
+        session.remember(started.state, started.verifier)
+        _log.info("waitlist started user=%s", session.user_id)
+        return RedirectResponse(started.redirect_url, 303)
+
+    async def callback(self, request: Request) -> Response:
+        """Back from the waiting list with a code. Only the browser that asked may use it."""
+        session = self._session(request)
+        code, state = request.query_params.get("code", ""), request.query_params.get("state", "")
+        verifier = session.recall(state) if session else None
+        if session is None or verifier is None or not code:
+            _log.warning("callback refused: the state is not this browser's")
+            return _page("Sorry", "<p>This visit did not start in this browser. Start again.</p>", 400)
+        try:
+            user_id = await self._firstuser.exchange(code, verifier)
+        except Refused as error:
+            _log.warning("exchange refused user=%s: %s", session.user_id, error)
+            return _page("Sorry", "<p>The access code did not work. Start again.</p>", 403)
+        if user_id != session.user_id:
+            _log.warning("exchange refused: the code was for %s, not for %s", user_id, session.user_id)
+            return _page("Sorry", "<p>That access is someone else's.</p>", 403)
+        session.admitted = True
+        self._presence.entered()
+        _log.info("access granted user=%s", user_id)
+        return RedirectResponse("/app", 303)
+
+    async def product(self, request: Request) -> Response:
+        """The product itself, with FirstUser's chat on the page."""
+        session = self._session(request)
+        if session is None or not session.admitted:
+            return RedirectResponse("/", 303)
+        script = html.escape(f"{self._settings.firstuser_url}/widget.js")
+        return _page(
+            f"You are in, {session.user_id}",
+            f'<script src="{script}" data-token-url="/firstuser/widget-token" defer></script>'
+            '<form method="post" action="/logout"><button>Log out</button></form>',
+        )
+
+    async def widget_token(self, request: Request) -> Response:
+        """For the page's widget. Whose token it is, the session says and never the browser."""
+        session = self._session(request)
+        if session is None or not session.admitted:
+            return JSONResponse({"error": "not signed in"}, 401)
+        try:
+            token = await self._firstuser.widget_token(session.user_id)
+        except Refused as error:
+            _log.warning("widget token refused user=%s: %s", session.user_id, error)
+            if error.code == "no_active_grant":
+                self._sessions.dismiss(session.user_id)
+            return JSONResponse({"error": error.code}, 403)
+        return JSONResponse(token, headers={"Cache-Control": "no-store"})
+
+    async def log_out(self, request: Request) -> Response:
+        await self._end(request)
+        response = RedirectResponse("/", 303)
+        response.delete_cookie(COOKIE)
+        return response
+
+    async def webhook(self, request: Request) -> Response:
+        """Verify the bytes before anything looks into them; 2xx only for what was handled."""
+        body = await _raw_body(request)
+        if body is None:
+            return JSONResponse({"error": "the body is too large"}, 413)
+        refusal = webhooks.refusal(self._settings.webhook_secrets, request.headers, body, time.time())
+        if refusal:
+            _log.warning("webhook refused: %s", refusal)
+            return JSONResponse({"error": refusal}, 401)
+        event = webhooks.event(body)
+        if event is None:
+            _log.warning("webhook refused: the body is no event")
+            return JSONResponse({"error": "the body is no event"}, 400)
+        message_id = request.headers["webhook-id"]
+        duplicate = message_id in self._seen
+        if not duplicate:
+            self._handle(event["type"])
+            self._seen.add(message_id)
+        _log.info("webhook id=%s type=%s duplicate=%s", message_id, event["type"], duplicate)
+        return JSONResponse({"received": True, "duplicate": duplicate})
+
+    async def health(self, request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    def _handle(self, type: str) -> None:
+        """What the event means to you. Types that you do not know are none of your business."""
+        if type == "webhook.test":
+            _log.info("the test event of FirstUser has arrived")
+
+    def _session(self, request: Request) -> Session | None:
+        return self._sessions.get(request.cookies.get(COOKIE))
+
+    async def _end(self, request: Request) -> None:
+        """Of this browser's session, if there is one."""
+        session = self._sessions.close(request.cookies.get(COOKIE))
+        if session and session.admitted:
+            _log.info("left user=%s", session.user_id)
+            await self._presence.left(session.user_id)
+
+
+async def _raw_body(request: Request) -> bytes | None:
+    """None when it is larger than any webhook."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _MAX_BODY:
+            return None
+    return body
+
+
+async def _unreachable(request: Request, error: Exception) -> Response:
+    _log.error("FirstUser cannot be reached: %s", type(error).__name__)
+    return _page("Sorry", "<p>We cannot reach the waiting list. Try again in a minute.</p>", 503)
+
+
+def _page(title: str, content: str, status: int = 200) -> HTMLResponse:
+    shown = html.escape(title)
+    page = f'<!doctype html><html lang="en"><title>{shown}</title><h1>{shown}</h1>{content}</html>'
+    return HTMLResponse(page, status)
