@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -54,7 +55,8 @@ from api.http.services import Services
 from api.providers.messaging import messenger
 from api.providers.orchestration.prefect import Prefect
 from api.providers.webhooks import sender as webhook_sender
-from api.settings import Settings, load
+from api.settings import Settings
+from api.settings.check import check, listing
 
 HOT_CONNECTIONS = 5
 
@@ -82,9 +84,14 @@ ROUTERS = (
 
 
 def production_app() -> FastAPI:
-    """For `uvicorn --factory api.app:production_app`: settings from the environment, logs as JSON lines."""
+    """For `uvicorn --factory api.app:production_app`: settings from the environment, logs as JSON lines.
+
+    Exits with 1 and all that is wrong with the settings when anything is."""
     log.configure()
-    return create_app(load())
+    checked = check()
+    if checked.problems:
+        sys.exit(listing(checked.problems))
+    return create_app(checked.settings)
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -5,23 +5,29 @@ mode 0600): the embedded stack keeps its secrets there, so that no process carri
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from api.settings.drills import DrillSettings
+from api.settings.group import Group
+from api.settings.messaging import MessagingSettings
 from api.settings.platform import PlatformSettings
 from api.settings.service import ServiceSettings
 from api.settings.stack import StackSettings
 from api.settings.store import StoreSettings
 
 __all__ = [
+    "GROUPS",
     "DrillSettings",
+    "MessagingSettings",
     "PlatformSettings",
     "ServiceSettings",
     "Settings",
     "StackSettings",
     "StoreSettings",
     "load",
+    "named_file",
 ]
 
 
@@ -32,16 +38,32 @@ class Settings:
     stack: StackSettings
     store: StoreSettings
     drills: DrillSettings
+    messaging: MessagingSettings
+
+
+GROUPS: Mapping[str, type[Group]] = {
+    "platform": PlatformSettings,
+    "service": ServiceSettings,
+    "stack": StackSettings,
+    "store": StoreSettings,
+    "drills": DrillSettings,
+    "messaging": MessagingSettings,
+}
 
 
 def load(env_file: Path | None = None) -> Settings:
     """Read every group. `env_file` overrides `FIRSTUSER_ENV_FILE`. Raises pydantic's ValidationError."""
-    named = os.environ.get("FIRSTUSER_ENV_FILE")
-    file = env_file or (Path(named) if named else None)
+    file = env_file or named_file()
     return Settings(
         platform=PlatformSettings.read(file),
         service=ServiceSettings.read(file),
         stack=StackSettings.read(file),
         store=StoreSettings.read(file),
         drills=DrillSettings.read(file),
+        messaging=MessagingSettings.read(file),
     )
+
+
+def named_file() -> Path | None:
+    named = os.environ.get("FIRSTUSER_ENV_FILE")
+    return Path(named) if named else None

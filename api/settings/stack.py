@@ -11,6 +11,7 @@ class StackSettings(Group):
     model_config = SettingsConfigDict(env_prefix="FIRSTUSER_", extra="ignore")
 
     state_dir: Path = Path("var")
+    embedded: bool = False  # set by `firstuser up`: this environment is of one machine, for itself
     postgres_port: int = 5440
     api_port: int = 8000
     staging_port: int = 8001

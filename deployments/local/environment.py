@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from functools import cache
 
 from dotenv import dotenv_values
-from pydantic_settings import BaseSettings
 
-from api.settings import DrillSettings, PlatformSettings, ServiceSettings, StackSettings, StoreSettings
+from api.settings import GROUPS
 from deployments.local.layout import StateFolder, write_private
 from deployments.local.ports import HOST, Ports
 
@@ -38,25 +37,12 @@ PRODUCTION_ONLY = {  # staging can reach no person, whatever happens
     "FIRSTUSER_OUTBOUND",
 }
 DATABASES = {"production": "firstuser", "staging": "firstuser_staging"}
-GROUPS: tuple[type[BaseSettings], ...] = (
-    PlatformSettings,
-    ServiceSettings,
-    StackSettings,
-    StoreSettings,
-    DrillSettings,
-)
 
 
 @cache
 def setting_names() -> frozenset[str]:
     """Every variable that `api.settings` reads."""
-    names: set[str] = set()
-    for group in GROUPS:
-        prefix = group.model_config.get("env_prefix", "")
-        for name, field in group.model_fields.items():
-            alias = field.validation_alias
-            names.add(alias if isinstance(alias, str) else f"{prefix}{name}".upper())
-    return frozenset(names)
+    return frozenset(name for group in GROUPS.values() for name in group.variables().values())
 
 
 def given_settings() -> dict[str, str]:
@@ -100,6 +86,7 @@ def _addresses(state: StateFolder, ports: Ports, environment: str) -> dict[str, 
         "FIRSTUSER_READER_DATABASE_URL": database_url(ports, "firstuser_reader", "production"),
         "PUBLIC_APP_URL": ports.url(service),
         "FIRSTUSER_ENV": environment,
+        "FIRSTUSER_EMBEDDED": "true",
         "FIRSTUSER_STATE_DIR": str(state.root),
         "FIRSTUSER_OUTBOX_DIR": str(state.outbox(environment)),
         "FIRSTUSER_PREFECT_API_URL": f"{ports.url('prefect')}/api",

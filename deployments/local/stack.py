@@ -2,11 +2,10 @@
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from api.core.errors import NotFound
 from api.providers.hosting.supervisor import Supervisor
-from api.settings import Settings, StackSettings, load
+from api.settings import Settings, StackSettings, load, named_file
 from deployments.local.environment import process_environment
 from deployments.local.layout import StateFolder
 from deployments.local.ports import Ports, read_ports
@@ -31,12 +30,7 @@ class Stack:
 
 def state_folder() -> StateFolder:
     """The folder that `FIRSTUSER_STATE_DIR` names; `var/` below the current one by default."""
-    return StateFolder(StackSettings.read(named_env_file()).state_dir)
-
-
-def named_env_file() -> Path | None:
-    named = os.environ.get("FIRSTUSER_ENV_FILE")
-    return Path(named) if named else None
+    return StateFolder(StackSettings.read(named_file()).state_dir)
 
 
 def open_stack(state: StateFolder | None = None) -> Stack:

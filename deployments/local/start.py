@@ -22,7 +22,7 @@ from threading import Event
 from api.core.errors import Unavailable
 from api.providers.databases.embedded.cluster import Cluster
 from api.providers.hosting.pointer import forget_pointers
-from api.settings import StackSettings
+from api.settings import StackSettings, named_file
 from deployments.local import data, parts, records
 from deployments.local.environment import given_settings, process_environment, write_env_files
 from deployments.local.gates import await_ready, log_end
@@ -32,7 +32,7 @@ from deployments.local.parts import Part
 from deployments.local.ports import Ports, choose, read_ports, write_ports
 from deployments.local.prefect import write_profile
 from deployments.local.probes import Probes, probes
-from deployments.local.stack import Stack, enter, named_env_file, state_folder
+from deployments.local.stack import Stack, enter, state_folder
 from deployments.local.stop import end_survivors, stop
 from deployments.local.supervision import launch, write_config
 
@@ -61,7 +61,7 @@ def up(say: Say) -> Stack:
 
 def _prepare(state: StateFolder) -> Stack:
     """Ports, files, secrets. While the stack runs, its ports stay as they are."""
-    given, asked = given_settings(), StackSettings.read(named_env_file())
+    given, asked = given_settings(), StackSettings.read(named_file())
     kept = read_ports(state)
     if kept is not None and (running := enter(state, kept)).running:
         return running

@@ -10,6 +10,7 @@ from api.core.masking import masked
 __all__ = ["Identifier", "email", "masked", "parse", "phone"]
 
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
+_NAMED = re.compile(r"\"?(?P<name>[^\"<>@\r\n]*)\"?\s*<(?P<address>[^<>]*)>")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,250}\.[^@\s.]{2,}")
 
 
@@ -41,6 +42,12 @@ def email(text: str) -> Identifier:
             "That is not an e-mail address.", fix="Write it as name@example.com.", code="email_invalid"
         )
     return Identifier("email", address)
+
+
+def sender(text: str) -> tuple[str, Identifier]:
+    """(name, address) of `name@example.com` or `Name <name@example.com>`. Raises `Refused`."""
+    named = _NAMED.fullmatch(text.strip())
+    return (named["name"].strip(), email(named["address"])) if named else ("", email(text))
 
 
 def parse(text: str) -> Identifier:

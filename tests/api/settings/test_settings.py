@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from api.settings import load
 from deployments.local.environment import setting_names
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_example_lists_every_variable_and_no_other() -> None:
