@@ -84,8 +84,8 @@ def integrated(site: str, founder: httpx.Client, name: str) -> Iterator[Integrat
     """Set up as a founder does: address, key and signing secret."""
     url = f"http://127.0.0.1:{free_port()}"
     founders = f"{site}/api/founder/v1"
-    made = founder.post(f"{founders}/spaces/{SLUG}/integrations", json={"name": name}).raise_for_status()
-    integration_id, key = made.json()["integration"]["id"], made.json()["key"]
+    made = once(founder, f"{founders}/spaces/{SLUG}/integrations", {"name": name})
+    integration_id, key = made["integration"]["id"], made["key"]
     here = f"{founders}/integrations/{integration_id}"
     addresses = {
         "return_urls": [f"{url}/firstuser/callback"],
@@ -93,7 +93,7 @@ def integrated(site: str, founder: httpx.Client, name: str) -> Iterator[Integrat
         "webhook_url": f"{url}/hooks/firstuser",
     }
     founder.patch(here, json=addresses).raise_for_status()
-    secret = founder.post(f"{here}/secrets/rotate").raise_for_status().json()["secret"]
+    secret = once(founder, f"{here}/secrets/rotate", {})["secret"]
     authorised = {"Authorization": f"Bearer {key}"}
     with httpx.Client(base_url=f"{site}/api/integration/v1", headers=authorised, timeout=20) as api:
         yield Integration(integration_id, key, secret, url, api)
@@ -168,6 +168,12 @@ def browser(partner: Partner) -> Iterator[Browser]:
     yield fresh
     for client in opened:
         client.close()
+
+
+def once(founder: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """A POST that makes something: it has a key, so that it acts once."""
+    answer = founder.post(path, json=body, headers={"Idempotency-Key": secrets.token_hex(16)})
+    return answer.raise_for_status().json()
 
 
 def someone() -> str:
