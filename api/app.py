@@ -46,7 +46,7 @@ from api.http.draining import Draining
 from api.http.flag_board import FlagBoard
 from api.http.hot_calls import HotCalls
 from api.http.middleware import BodyLimit, RequestContext, SameOrigin, origin_of
-from api.http.pages import integrate, public, tools, visits
+from api.http.pages import integrate, public, tools, visits, waitlist
 from api.http.pages import ops as ops_pages
 from api.http.pages import webhooks as webhook_pages
 from api.http.rate_limits import RateLimits
@@ -79,6 +79,7 @@ ROUTERS = (
     tools.router,
     webhook_pages.router,
     integrate.router,
+    waitlist.router,
     ops_pages.router,
 )
 

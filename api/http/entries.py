@@ -127,13 +127,17 @@ def decide_bulk(at: At, who: SignedIn, slug: str, body: BulkIn, once: FounderOnc
     """At most 1,000 at a time; says for each id what became of it."""
 
     def act(session: Session) -> Answer:
-        space_id = access.space_id(session, who.id, slug)
-        outcomes = _outcomes(session, at, who, space_id, body)
-        decided = sum(outcome.result == "decided" for outcome in outcomes)
-        data = [OutcomeOut(id=outcome.id, result=outcome.result) for outcome in outcomes]
-        return 200, BulkOut(action=body.action, decided=decided, data=data)
+        return 200, bulk(session, at, who, access.space_id(session, who.id, slug), body)
 
     return once.answer(act)
+
+
+def bulk(session: Session, at: Services, who: FounderView, space_id: str, asked: BulkIn) -> BulkOut:
+    """Decide as asked, in a space that is the founder's."""
+    outcomes = _outcomes(session, at, who, space_id, asked)
+    decided = sum(outcome.result == "decided" for outcome in outcomes)
+    data = [OutcomeOut(id=outcome.id, result=outcome.result) for outcome in outcomes]
+    return BulkOut(action=asked.action, decided=decided, data=data)
 
 
 def _decided(at: Services, who: FounderView, entry_id: str, action: Action) -> EntryOut:

@@ -11,6 +11,8 @@ PAGES = {
     "home": "/",
     "login": "/login",
     "dashboard": "/app",
+    "waitlist": "/app/waitlist",
+    "waitlist-all": "/app/waitlist?status=all",
     "live": "/app/live",
     "integrate": "/app/integrate",
     "ops": "/app/ops",

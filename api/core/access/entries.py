@@ -1,5 +1,6 @@
 """Entries as the founder sees them, personal data masked: one, or a page of them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,12 +62,28 @@ def page(
     return EntryPage(_views(session, vault, shown), _key(shown[-1], status) if more else None)
 
 
+def search(session: Session, vault: Vault, space_id: str, words: str, limit: int) -> Sequence[EntryView]:
+    """Those whose e-mail, phone or user id this is, as a whole: what is sealed has no parts."""
+    indexes = [index for form in _forms(words) for index in vault.indexes(form)]
+    return _views(session, vault, queries.entries_like(session, space_id, words.strip(), indexes, limit))
+
+
+def waiting(session: Session, space_id: str) -> int:
+    """How many wait. Costs the same however many that are."""
+    return queries.waiting(session, space_id)
+
+
 def owned(session: Session, founder_id: str, entry_id: str) -> Entry:
     """Raises `NotFound`."""
     found = queries.entry(session, entry_id)
     if found is None or queries.owner_of(session, found.space_id) != founder_id:
         raise NotFound(f"There is no entry {entry_id!r}.", fix="Check the id, and who is signed in.")
     return found
+
+
+def _forms(words: str) -> set[str]:
+    """As an e-mail address and a phone number are kept."""
+    return {words.strip().lower(), re.sub(r"[\s().\-/]", "", words)}
 
 
 def _views(session: Session, vault: Vault, found: Sequence[Entry]) -> list[EntryView]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, literal, select, text, tuple_, update
+from sqlalchemy import delete, func, insert, literal, select, text, tuple_, union_all, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,7 @@ from api.core.access.models import (
     Integration,
     Milestone,
     Space,
+    WaitlistBlock,
     WaitlistCounter,
     WaitlistStart,
 )
@@ -177,6 +178,27 @@ def entries_by_age(
     if after:
         query = query.where(tuple_(Entry.created_at, Entry.seq) < tuple_(*map(literal, after)))
     return session.scalars(query.order_by(Entry.created_at.desc(), Entry.seq.desc()).limit(limit)).all()
+
+
+def entries_like(
+    session: Session, space_id: str, external_user_id: str, indexes: Sequence[bytes], limit: int
+) -> Sequence[Entry]:
+    """Newest first: those whose user, e-mail or phone it is exactly. One index for each of the three."""
+    integrations = select(Integration.id).where(Integration.space_id == space_id)
+    found = union_all(
+        select(Entry.id).where(
+            Entry.integration_id.in_(integrations), Entry.external_user_id == external_user_id
+        ),
+        select(Entry.id).where(Entry.email_index.in_(indexes)),
+        select(Entry.id).where(Entry.phone_index.in_(indexes)),
+    )
+    query = select(Entry).where(Entry.id.in_(found), Entry.space_id == space_id)
+    return session.scalars(query.order_by(Entry.seq.desc()).limit(limit)).all()
+
+
+def waiting(session: Session, space_id: str) -> int:
+    query = select(func.sum(WaitlistBlock.waiting)).where(WaitlistBlock.space_id == space_id)
+    return int(session.scalar(query) or 0)
 
 
 def oldest_waiting(session: Session, of: Integration, limit: int) -> Sequence[Entry]:

@@ -1,4 +1,4 @@
-/* What the pages do beyond htmx: copy buttons, tabs of code, countdowns. Without it every page still works. */
+/* What the pages do beyond htmx: copy buttons, tabs of code, countdowns, ticking all. Without it every page still works. */
 "use strict";
 
 (() => {
@@ -72,7 +72,15 @@
     }
   };
 
+  /* <input type="checkbox" data-all="name"> ticks all of that name in its form. */
+  document.addEventListener("change", (event) => {
+    const all = event.target.closest?.("[data-all]");
+    if (!all) return;
+    for (const box of all.form.querySelectorAll(`input[name="${all.dataset.all}"]`)) box.checked = all.checked;
+  });
+
   const enhance = () => {
+    for (const box of document.querySelectorAll("[data-all][hidden]")) box.hidden = false;
     for (const button of document.querySelectorAll("[data-copy][hidden]")) button.hidden = false;
     tick();
   };
