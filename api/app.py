@@ -30,6 +30,7 @@ from api.http import (
     errors,
     features,
     founder,
+    founder_chat,
     founder_integrations,
     integration,
     ops,
@@ -46,7 +47,8 @@ from api.http.draining import Draining
 from api.http.flag_board import FlagBoard
 from api.http.hot_calls import HotCalls
 from api.http.middleware import BodyLimit, RequestContext, SameOrigin, origin_of
-from api.http.pages import integrate, public, tools, visits, waitlist
+from api.http.pages import chat as chat_pages
+from api.http.pages import integrate, public, tools, visits, waitlist, widget
 from api.http.pages import ops as ops_pages
 from api.http.pages import webhooks as webhook_pages
 from api.http.rate_limits import RateLimits
@@ -68,6 +70,7 @@ ROUTERS = (
     widget_tokens.router,
     widget_chat.router,
     founder.router,
+    founder_chat.router,
     founder_integrations.router,
     entries.router,
     webhooks.partners,
@@ -77,6 +80,8 @@ ROUTERS = (
     public.router,
     visits.router,
     tools.router,
+    widget.router,
+    chat_pages.router,
     webhook_pages.router,
     integrate.router,
     waitlist.router,

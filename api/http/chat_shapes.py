@@ -1,6 +1,6 @@
 """The JSON of chat, shared by the widget's and the founders' surface."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Header, Query
 from pydantic import BaseModel, Field, StringConstraints
@@ -16,6 +16,13 @@ AfterSeq = Annotated[int, Query(ge=0, le=MOST_SEQ, description="Messages behind 
 BeforeSeq = Annotated[int | None, Query(ge=1, le=MOST_SEQ, description="The last ones before this `seq`.")]
 Most = Annotated[int, Query(ge=1, le=100, description="Messages at a time.")]
 LastEventId = Annotated[str | None, Header(description="The `seq` to go on behind; it overrides `after`.")]
+
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "description": "Events, until `end`.",
+    }
+}
 
 
 class MessageIn(BaseModel):

@@ -21,6 +21,7 @@ from api.core.errors import Refused
 from api.http import chat_shapes
 from api.http.chat_feed import Follower
 from api.http.chat_shapes import (
+    STREAM,
     AfterSeq,
     LastEventId,
     MessageIn,
@@ -73,7 +74,7 @@ def speaker(
             raise _unacceptable("unknown grant")
         if holder.standing == "revoked":
             raise Refused("Your access has been taken back.", code="grant_revoked")
-        if not holders.is_origin_of(session, holder.integration_id, widget_origin):
+        if widget_origin not in access.origins(session, holder.integration_id):
             raise _unacceptable("origin not registered any more")
         conversation = chat.opened(session, holder.space_id, holder.entry_id, at.clock())
     return Speaker(token, holder, conversation)
@@ -156,8 +157,7 @@ def read(at: At, who: Speaks, body: ReadIn) -> ReadOut:
 @router.get(
     "/stream",
     response_class=Response,
-    responses={200: {"content": {"text/event-stream": {}}, "description": "Events, until the token expires."}}
-    | documented(*_CODES, "too_many_streams"),
+    responses=STREAM | documented(*_CODES, "too_many_streams"),
 )
 async def stream(at: At, who: Speaks, after: AfterSeq = 0, last_event_id: LastEventId = None) -> Response:
     """Events `message` (`id` is the `seq`) and `end` (`reason`: expired, revoked, disabled, draining)."""

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter
 from pydantic import BaseModel, StringConstraints
 
-from api.core.access import holders
+from api.core.access import holders, milestones
 from api.core.access import service as access
 from api.core.chat.token import Bearer
 from api.http.deps import At, Partner
@@ -45,6 +45,7 @@ def widget_token(at: At, integration_id: Partner, body: WidgetTokenIn) -> Widget
     with at.transaction() as session:
         holders.check_origin(access.called(session, integration_id, now), body.origin)
         holder = holders.of_user(session, integration_id, body.external_user_id)
+        milestones.reached(session, integration_id, "widget_token", now)
     bearer = Bearer(holder.user_id, integration_id, holder.grant_id, body.origin)
     lifetime = timedelta(seconds=at.settings.service.widget_token_seconds)
     token, expires_at = at.widget_keys.mint(bearer, lifetime, now)

@@ -14,6 +14,7 @@ PAGES = {
     "waitlist": "/app/waitlist",
     "waitlist-all": "/app/waitlist?status=all",
     "live": "/app/live",
+    "chat": "/app/chat",
     "integrate": "/app/integrate",
     "ops": "/app/ops",
     "outbox": "/outbox",

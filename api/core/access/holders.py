@@ -1,6 +1,6 @@
 """Who holds a grant: the person behind a partner's user, and whether a grant still stands."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +26,12 @@ class Holder:
     standing: Standing = "active"
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    user_id: str
+    external_user_id: str
+
+
 def of_user(session: Session, integration_id: str, external_user_id: str) -> Holder:
     """Raises `Conflict` `no_active_grant`, for users nobody knows as for those whose grant was revoked."""
     found = queries.active_grant_of_user(session, integration_id, external_user_id)
@@ -44,14 +50,17 @@ def of_grant(session: Session, grant_id: str) -> Holder | None:
     return _holder(*found) if found else None
 
 
+def people(session: Session, entry_ids: Collection[str]) -> Mapping[str, Person]:
+    """Who is behind the entries, by their ids."""
+    return {
+        entry.id: Person(entry.user_id, entry.external_user_id)
+        for entry in queries.entries(session, entry_ids)
+    }
+
+
 def revoked(session: Session, grant_ids: Collection[str]) -> frozenset[str]:
     """Those of the grants that do not stand any more."""
     return frozenset(grant_ids) - queries.standing_grants(session, grant_ids)
-
-
-def is_origin_of(session: Session, integration_id: str, origin: str) -> bool:
-    found = queries.integration(session, integration_id)
-    return found is not None and origin in found.origins
 
 
 def check_origin(integration: Integration, origin: str) -> None:

@@ -340,3 +340,7 @@ def forget_codes(session: Session, before: datetime) -> int:
         delete(AccessCode).where(AccessCode.expires_at < before).returning(AccessCode.entry_id)
     )
     return len(gone.all())
+
+
+def entries(session: Session, entry_ids: Collection[str]) -> Sequence[Entry]:
+    return session.scalars(select(Entry).where(Entry.id.in_(entry_ids))).all()

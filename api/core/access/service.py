@@ -79,12 +79,22 @@ def integration(session: Session, founder_id: str, integration_id: str) -> Integ
     return found
 
 
+def owns(session: Session, founder_id: str, space_id: str) -> bool:
+    return queries.owner_of(session, space_id) == founder_id
+
+
 def space_name(session: Session, space_id: str) -> str:
     """Raises `NotFound`."""
     found = queries.space(session, space_id)
     if found is None:
         raise NotFound(f"There is no space {space_id!r}.")
     return found.name
+
+
+def origins(session: Session, integration_id: str) -> Sequence[str]:
+    """The registered ones; none for an integration that nobody knows."""
+    found = queries.integration(session, integration_id)
+    return found.origins if found else ()
 
 
 def called(session: Session, integration_id: str, now: datetime) -> Integration:

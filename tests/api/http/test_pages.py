@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from api.http.pages.rendering import STATIC
 
 VENDOR = STATIC / "vendor"
-PAGES = ("/", "/login", "/outbox", "/app", "/app/live", "/app/integrate", "/app/webhooks")
+PAGES = ("/", "/login", "/outbox", "/app", "/app/live", "/app/chat", "/app/integrate", "/app/webhooks")
 
 
 class Outline(HTMLParser):

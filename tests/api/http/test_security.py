@@ -49,7 +49,7 @@ def test_pages_may_run_only_our_own_scripts_and_be_framed_by_nobody(anyone: Test
 
 
 def test_no_page_holds_inline_script_or_style(founder: TestClient) -> None:
-    for path in ("/", "/login", "/app", "/app/live", "/app/integrate", "/app/ops", "/outbox"):
+    for path in ("/", "/login", "/app", "/app/live", "/app/chat", "/app/integrate", "/app/ops", "/outbox"):
         html = founder.get(path).text
         assert " style=" not in html and "<style" not in html and "onclick" not in html
         assert html.count("<script") == html.count('<script src="/static/')
