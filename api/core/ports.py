@@ -278,5 +278,8 @@ class Messenger(Protocol):
     name: str
 
     def send(self, message: OutgoingMessage) -> str:
-        """Hand the message over; returns the carrier's id for it."""
+        """Hand the message over, once; returns the carrier's id for it.
+
+        Raises `Refused` for a channel that it does not serve, `Unavailable` when nothing was sent,
+        `Rejected`, and `TimedOut` when nobody knows. No error holds the code, the address or the key."""
         ...

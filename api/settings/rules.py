@@ -214,6 +214,18 @@ def _alerts(settings: Settings) -> Iterator[Problem]:
         yield Problem("OPS_ALERT_WEBHOOK_URL", "is not an https address", fix)
 
 
+def _carriers(settings: Settings) -> Iterator[Problem]:
+    """The keys travel there: in the clear only to a fake on this machine."""
+    addresses = {
+        "FIRSTUSER_TEXTBELT_URL": settings.messaging.textbelt_url,
+        "FIRSTUSER_SENDGRID_URL": settings.messaging.sendgrid_url,
+    }
+    for name, url in addresses.items():
+        parts = _split(url)
+        if parts is None or (parts.scheme != "https" and parts.hostname not in LOOPBACK):
+            yield Problem(name, "is not an https address", f"Remove {name} to use the carrier's own.")
+
+
 def _proxies(settings: Settings) -> Iterator[Problem]:
     for proxy in settings.service.trusted_proxy_list:
         try:
@@ -240,6 +252,7 @@ RULES: Sequence[Callable[[Settings], Iterator[Problem]]] = (
     _homepage,
     _messages,
     _alerts,
+    _carriers,
     _proxies,
 )
 

@@ -110,6 +110,8 @@ def test_production_needs_all_twelve_and_says_so_of_each() -> None:
         ("EMAIL_FROM", "FirstUser <hello>"),
         ("OPS_ALERT_WEBHOOK_URL", "http://hooks.slack.example/x"),
         ("OPS_ALERT_WEBHOOK_URL", "hooks"),
+        ("FIRSTUSER_TEXTBELT_URL", "http://textbelt.example"),
+        ("FIRSTUSER_SENDGRID_URL", "sendgrid"),
         ("FIRSTUSER_DATA_KEY", "c2hvcnQ="),
         ("FIRSTUSER_DATA_KEY_PREVIOUS", "not base64!"),
         ("FIRSTUSER_TRUSTED_PROXIES", "*"),
