@@ -1,13 +1,15 @@
-"""Housekeeping: undo what interrupted runs left behind; drop beacons that no restore point can reach."""
+"""Housekeeping: undo what interrupted runs left behind; drop what nobody can use any more."""
 
 from asyncio import to_thread
 from datetime import timedelta
 
 from prefect import flow
 
+from api.core.access import codes, starts
 from api.core.clock import system_clock
 from api.core.drills import service, undo
 from api.core.errors import Conflict
+from api.core.idempotency import service as idempotency
 from flows import wiring
 
 BEACON_MARGIN = timedelta(days=1)
@@ -33,3 +35,18 @@ def sweep_now() -> list[str]:
     with wiring.transaction() as session:
         service.forget_beacons(session, system_clock() - keep)
     return done
+
+
+@flow(name="prune", flow_run_name="prune", persist_result=False)
+async def prune() -> dict[str, int]:
+    """Drop access codes, waiting list starts and idempotency keys that ended long ago."""
+    return await to_thread(prune_now)
+
+
+def prune_now() -> dict[str, int]:
+    """How many rows of each went."""
+    now, gone = system_clock(), dict[str, int]()
+    for name, forget in (("codes", codes.forget), ("starts", starts.forget), ("keys", idempotency.forget)):
+        with wiring.transaction() as session:
+            gone[name] = forget(session, now)
+    return gone

@@ -81,7 +81,9 @@ def answer(request: Request, problem: Problem) -> Response:
     request_id = getattr(request.state, "request_id", "")
     if wants_page(request):
         shown = {"problem": problem, "request_id": request_id}
-        return render(request, "error.html", shown, status=problem.status, title="Sorry")
+        page = render(request, "error.html", shown, status=problem.status, title="Sorry")
+        page.headers.update(problem.headers)
+        return page
     return problem.response(request_id)
 
 

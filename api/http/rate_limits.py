@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+VISITS_BURST = 300
+VISITS_PER_SECOND = 10.0
 FAILURES_BURST = 200
 FAILURES_PER_SECOND = 1.0
 _MAX_BUCKETS = 10_000
@@ -68,11 +70,13 @@ class Buckets:
 
 
 class RateLimits:
-    """`of_key` for every authenticated call; `failed` and `blocked` for addresses that try bad keys."""
+    """`of_key` for every authenticated call; `failed` and `blocked` for addresses that try bad keys;
+    `visited` for addresses that look at pages of visitors."""
 
     def __init__(self, per_second: float, burst: int, now: Callable[[], float] = time.monotonic) -> None:
         self._keys = Buckets(per_second, burst, now)
         self._failures = Buckets(FAILURES_PER_SECOND, FAILURES_BURST, now)
+        self._visits = Buckets(VISITS_PER_SECOND, VISITS_BURST, now)
         self._policy = f'"key";q={burst};w={max(1, math.ceil(burst / per_second))}'
 
     def of_key(self, key_id: str) -> Taken:
@@ -83,6 +87,10 @@ class RateLimits:
             "RateLimit-Policy": self._policy,
             "RateLimit": f'"key";r={taken.remaining};t={taken.reset}',
         }
+
+    def visited(self, address: str) -> int:
+        """Count a look; seconds to wait when there were too many, else 0."""
+        return self._visits.take(_network(address)).retry_after
 
     def failed(self, address: str) -> int:
         """Count a bad key; seconds to wait when there were too many, else 0."""

@@ -2,9 +2,9 @@
 
     python -m deployments.local.traffic --base-url http://127.0.0.1:8000 --rate 10 --seconds 60
 
-Heartbeats go over HTTP with the partners' keys; people joining, being accepted and rejected go through core
-in a session of their own. Keeps going while either side is away or damaged. Ends on SIGTERM or after
-`--seconds` (0: never) and prints what it did as one JSON object.
+Heartbeats and exchanges go over HTTP with the partners' keys; people joining, being accepted and rejected go
+through core in a session of their own. Keeps going while either side is away or damaged. Ends on SIGTERM or
+after `--seconds` (0: never) and prints what it did as one JSON object.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from types import FrameType
 import httpx
 from sqlalchemy.exc import DBAPIError
 
-from api.core.access import grants, waitlist
+from api.core.access import codes, waitlist
 from api.core.clock import system_clock
 from api.core.crypto import Vault, data_keys
 from api.db.engine import Engine, make_engine, session_scope
@@ -31,6 +31,7 @@ from api.settings import Settings, load
 from deployments.local.seed import partner_keys_file
 
 _HEARTBEAT = "/api/integration/v1/heartbeat"
+_EXCHANGE = "/api/integration/v1/access/exchange"
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0)
 _KNOWN_USERS = 2_000
 
@@ -46,6 +47,7 @@ class Tally:
     users_rejected: int = 0
     joined: int = 0
     accepted: int = 0
+    exchanged: int = 0
     rejected: int = 0
     refused: int = 0
     retries: int = 0
@@ -80,13 +82,8 @@ class Traffic:
         users = self._rng.sample(partner.users, min(len(partner.users), self._rng.randint(1, 20)))
         body = [{"external_user_id": user, "status": self._status()} for user in users]
         started = time.perf_counter()
-        answer = self._http.post(
-            _HEARTBEAT, json={"users": body}, headers={"Authorization": f"Bearer {partner.api_key}"}
-        )
-        if answer.status_code >= 500:
-            raise httpx.RemoteProtocolError(f"answered {answer.status_code}")
-        if answer.is_error:
-            self.tally.refused += 1
+        answer = self._post(partner, _HEARTBEAT, {"users": body})
+        if answer is None:
             return
         self.tally.latencies.append(time.perf_counter() - started)
         self.tally.heartbeats += 1
@@ -101,13 +98,18 @@ class Traffic:
         self.tally.joined += 1
 
     def accept(self, partner: Partner) -> None:
+        """The founder accepts, the visitor brings the code, the partner exchanges it."""
         with session_scope(self._engine) as session:
-            entries = waitlist.oldest_waiting(session, partner.integration_id, 1)
-            for entry in entries:
-                waitlist.accept(session, entry, system_clock())
-                grants.give(session, entry, system_clock())
-        partner.users.extend(entry.external_user_id for entry in entries)
-        self.tally.accepted += len(entries)
+            now, brought = system_clock(), dict[str, str]()
+            for entry in waitlist.oldest_waiting(session, partner.integration_id, 1):
+                waitlist.accept(session, entry, now)
+                code = codes.issue(session, entry.id, partner.integration_id, now)
+                brought[entry.external_user_id] = code
+        self.tally.accepted += len(brought)
+        for user, code in brought.items():
+            if self._post(partner, _EXCHANGE, {"code": code}):
+                self.tally.exchanged += 1
+                partner.users.append(user)
 
     def reject(self, partner: Partner) -> None:
         with session_scope(self._engine) as session:
@@ -115,6 +117,17 @@ class Traffic:
             for entry in entries:
                 waitlist.reject(session, entry, system_clock())
         self.tally.rejected += len(entries)
+
+    def _post(self, partner: Partner, path: str, body: object) -> httpx.Response | None:
+        """None, counted, for a refusal. Raises `httpx.TransportError` when the API is away or damaged."""
+        headers = {"Authorization": f"Bearer {partner.api_key}"}
+        answer = self._http.post(path, json=body, headers=headers)
+        if answer.status_code >= 500:
+            raise httpx.RemoteProtocolError(f"answered {answer.status_code}")
+        if answer.is_error:
+            self.tally.refused += 1
+            return None
+        return answer
 
     def _status(self) -> str:
         return "left" if self._rng.random() < 0.05 else "live"

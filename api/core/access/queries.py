@@ -249,8 +249,16 @@ def status_of(session: Session, entry_id: str) -> str | None:
     return session.scalar(select(Entry.status).where(Entry.id == entry_id))
 
 
-def add_grant(session: Session, values: dict[str, object]) -> None:
-    session.execute(insert(Grant).values(**values))
+def revoke_grant(session: Session, grant_id: str, now: datetime) -> bool:
+    """False when it has ended before."""
+    revoked = session.scalars(
+        update(Grant)
+        .where(Grant.id == grant_id, Grant.revoked_at.is_(None))
+        .values(revoked_at=func.greatest(now, Grant.created_at))
+        .returning(Grant.id)
+        .execution_options(synchronize_session=False)
+    )
+    return revoked.first() is not None
 
 
 def users_with_grant(session: Session, integration_id: str, limit: int) -> Sequence[str]:
@@ -279,7 +287,10 @@ def active_grant_of_user(
 
 def grant_with_entry(session: Session, grant_id: str) -> tuple[Grant, Entry] | None:
     row = session.execute(
-        select(Grant, Entry).join(Entry, Entry.id == Grant.entry_id).where(Grant.id == grant_id)
+        select(Grant, Entry)
+        .join(Entry, Entry.id == Grant.entry_id)
+        .where(Grant.id == grant_id)
+        .execution_options(populate_existing=True)
     ).first()
     return (row[0], row[1]) if row else None
 

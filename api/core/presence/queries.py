@@ -42,6 +42,12 @@ select place - 1 from beat where not admitted
 
 _LIVE = "integration_id = any(%(integrations)s) and status = 'live' and last_seen > %(since)s"
 
+# As late as the latest beat, so that no beat from before wins against it.
+_LEAVE = """
+update presence set status = 'left', last_seen = greatest(last_seen, %(now)s)
+where integration_id = %(integration)s and external_user_id = %(user)s and status = 'live'
+"""
+
 _COUNT = f"select count(*) from presence where {_LIVE}"  # noqa: S608  the only inserted text is above
 
 _PAGE = f"""
@@ -80,6 +86,10 @@ async def record_many(
         ),
     )
     return [row[0] for row in await cursor.fetchall()]
+
+
+def leave(connection: Connection[Any], integration_id: str, external_user_id: str, now: datetime) -> None:
+    connection.execute(_LEAVE, {"integration": integration_id, "user": external_user_id, "now": now})
 
 
 def count(connection: Connection[Any], integration_ids: Sequence[str], since: datetime) -> int:

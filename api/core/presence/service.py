@@ -65,6 +65,11 @@ def _counted(
     return len(users) - rejected, rejected
 
 
+def leave(connection: Connection[Any], integration_id: str, external_user_id: str, now: datetime) -> None:
+    """The user is not live any more, whatever was said before."""
+    queries.leave(connection, integration_id, external_user_id, now)
+
+
 def count_live(
     connection: Connection[Any], integration_ids: Sequence[str], now: datetime, window_seconds: int
 ) -> int:

@@ -8,19 +8,29 @@ registered return URL, or by a message of the frame's script to the registered o
 from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from api.core.access import rules, starts
 from api.core.access.starts import Mode, Visit
 from api.core.errors import NotFound
 from api.db.engine import Session
+from api.http.client_address import client_ip
 from api.http.deps import At
+from api.http.errors import RateLimited
 from api.http.middleware import content_policy
 from api.http.pages.rendering import render
 from api.http.services import Services
 
-router = APIRouter(prefix="/w", include_in_schema=False)
+
+def not_too_often(request: Request, at: At) -> None:
+    """Raises `RateLimited`: whoever guesses tokens, or has a thousand visitors at one address, waits."""
+    wait = at.limits.visited(client_ip(request))
+    if wait:
+        raise RateLimited(wait)
+
+
+router = APIRouter(prefix="/w", include_in_schema=False, dependencies=[Depends(not_too_often)])
 
 
 @router.get("/{token}")

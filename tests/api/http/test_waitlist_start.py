@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 from api.http.flag_board import FlagBoard
+from api.http.rate_limits import Buckets
 from tests.product import SLUG
 
 START = "/api/integration/v1/waitlist/start"
@@ -203,6 +204,15 @@ def test_a_frame_is_for_its_origin_and_hands_over_the_code(
     foreign = anyone.post(f"{path}/code", headers={"Origin": SITE})
     assert (foreign.status_code, foreign.json()["code"]) == (403, "foreign_origin")
     assert anyone.get(f"/w/{started['embed']['token']}").status_code == 404
+
+
+def test_looks_from_one_address_are_limited(
+    app: FastAPI, anyone: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.state.services.limits, "_visits", Buckets(1, 2))
+    answers = [anyone.get("/w/unknown", headers={"Accept": "text/html"}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [404, 404, 429]
+    assert answers[2].headers["retry-after"] == "1" and "<h1>" in answers[2].text
 
 
 def test_the_log_does_not_hold_the_token(partner: TestClient, anyone: TestClient) -> None:

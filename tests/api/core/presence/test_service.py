@@ -7,8 +7,10 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from api.core.access import grants, waitlist
+from api.core.access import waitlist
+from api.core.access.models import Grant
 from api.core.crypto import Vault
+from api.core.ids import new_id
 from api.core.presence import service
 from api.core.presence.rules import Beat
 from api.db.engine import driver_connection, session_scope
@@ -21,7 +23,16 @@ def admit(session: Session, vault: Vault, place: Place, *users: str) -> None:
         waitlist.join(session, vault, place.integration_id, user, NOW)
     for entry in waitlist.oldest_waiting(session, place.integration_id, len(users)):
         waitlist.accept(session, entry, NOW)
-        grants.give(session, entry, NOW)
+        session.add(
+            Grant(
+                id=new_id("grt"),
+                integration_id=place.integration_id,
+                entry_id=entry.id,
+                external_user_id=entry.external_user_id,
+                created_at=NOW,
+            )
+        )
+    session.flush()
 
 
 @pytest.fixture
