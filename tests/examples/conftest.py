@@ -176,6 +176,14 @@ def once(founder: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, An
     return answer.raise_for_status().json()
 
 
+def accept(founder: httpx.Client, user_id: str) -> None:
+    """On the waiting list, by their id at the partner."""
+    api = "/api/founder/v1"
+    newest = founder.get(f"{api}/spaces/{SLUG}/entries").json()["data"]
+    (entry,) = [one for one in newest if one["external_user_id"] == user_id]
+    founder.post(f"{api}/entries/{entry['id']}/accept").raise_for_status()
+
+
 def someone() -> str:
     return f"ada-{secrets.token_hex(4)}"
 

@@ -11,12 +11,12 @@ from tests.examples.conftest import (
     COMMANDS,
     Browser,
     Partner,
+    accept,
     integrated,
     running,
     someone,
     until,
 )
-from tests.product import SLUG
 
 
 def sign_up(client: httpx.Client, user_id: str) -> httpx.Client:
@@ -29,13 +29,6 @@ def to_the_waiting_list(client: httpx.Client) -> str:
     answer = client.post("/join")
     assert answer.status_code == 303, answer.text
     return answer.headers["location"]
-
-
-def accept(founder: httpx.Client, user_id: str) -> None:
-    api = "/api/founder/v1"
-    newest = founder.get(f"{api}/spaces/{SLUG}/entries").json()["data"]
-    (entry,) = [one for one in newest if one["external_user_id"] == user_id]
-    founder.post(f"{api}/entries/{entry['id']}/accept").raise_for_status()
 
 
 def come_back(founder: httpx.Client, client: httpx.Client, user_id: str) -> str:

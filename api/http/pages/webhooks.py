@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.core.access import service as access
@@ -19,11 +18,11 @@ from api.http import webhook_trials
 from api.http.deps import At, SignedIn
 from api.http.errors import RateLimited
 from api.http.pages.rendering import render
+from api.http.pages.spaces import Slug, choose
 from api.http.services import Services
 from api.http.webhook_trials import SentTrial
 
 router = APIRouter(prefix="/app", include_in_schema=False)
-Slug = Annotated[str | None, Query(alias="space", max_length=100)]
 _SHOWN = 10
 
 
@@ -66,10 +65,9 @@ def _page(
     problem: str = "",
 ) -> Response:
     with at.transaction() as session:
-        mine = access.spaces_of(session, who.id)
-        if not mine:
+        chosen = choose(session, who, slug)
+        if chosen.space is None:
             return render(request, "no_space.html", {"who": who}, title="Welcome")
-        space = access.space(session, who.id, slug or mine[0].slug)
         endpoints = [
             EndpointView(
                 one,
@@ -78,12 +76,12 @@ def _page(
                 sent if one.id == tested else None,
                 problem if one.id == tested else "",
             )
-            for one in space.integrations
+            for one in chosen.space.integrations
         ]
     shown = {
         "who": who,
-        "spaces": [(one.slug, one.name) for one in mine],
-        "space": space,
+        "spaces": chosen.spaces,
+        "space": chosen.space,
         "endpoints": endpoints,
         "types": events.TYPES,
         "fallback": at.settings.platform.integration_webhook_signing_secret is not None,
