@@ -24,6 +24,7 @@ from api.core.ports import DatabaseProvider
 from api.db import migrate
 from api.db.engine import make_engine, session_scope
 from api.db.hot import HotConnections
+from api.db.listening import Listener
 from api.http import (
     auth,
     entries,
@@ -45,6 +46,7 @@ from api.http import (
 from api.http.chat_feed import ChatFeed
 from api.http.cookies import Cookies
 from api.http.draining import Draining
+from api.http.fast_lane import FastLane
 from api.http.flag_board import FlagBoard
 from api.http.hot_calls import HotCalls
 from api.http.middleware import BodyLimit, RequestContext, SameOrigin, origin_of
@@ -117,6 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
     public_url = settings.platform.public_app_url
     app.add_middleware(SameOrigin, public_url=public_url)
     app.add_middleware(BodyLimit)
+    app.add_middleware(FastLane, at=app.state.services)
     app.add_middleware(RequestContext, https=public_url.startswith("https://"))
     if proxies := settings.service.trusted_proxy_list:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)
@@ -138,6 +141,7 @@ def compose(settings: Settings) -> Services:
     url = platform.database_url.get_secret_value()
     draining = Draining()
     hot = HotConnections(url, HOT_CONNECTIONS, f"firstuser-hot-{service.env}")
+    keys = KnownKeys()
     engine = make_engine(url, pool_size=10, application_name=f"firstuser-api-{service.env}")
 
     transaction = partial(session_scope, engine)
@@ -172,7 +176,10 @@ def compose(settings: Settings) -> Services:
         cookies=Cookies.from_settings(settings),
         hot=hot,
         calls=HotCalls(hot),
-        keys=KnownKeys(),
+        keys=keys,
+        key_changes=Listener(
+            url, f"firstuser-keys-{service.env}", {"api_keys": keys.forget}, standing=keys.stand
+        ),
         limits=RateLimits(service.rate_limit_per_second, service.rate_limit_burst),
         flags=flags,
         chat_feed=ChatFeed(url, transaction, flags, draining),
@@ -184,7 +191,7 @@ def compose(settings: Settings) -> Services:
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     services: Services = app.state.services
     _drain_on_sigterm(services)
-    async with services.flags.following():
+    async with services.flags.following(), services.key_changes.listening():
         yield
     await services.calls.drain()
     await services.hot.close()

@@ -9,6 +9,8 @@ from typing import TextIO
 
 import structlog
 
+from api import request_log
+
 _QUIET = ("uvicorn.access", "httpx", "httpcore")
 
 
@@ -34,6 +36,7 @@ def configure(stream: TextIO | None = None) -> None:
         ],
     )
     handler = logging.StreamHandler(stream or sys.stdout)
+    request_log.lines.to(handler.stream)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers, root.level = [handler], logging.INFO

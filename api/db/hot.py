@@ -15,7 +15,7 @@ Connection = AsyncConnection[Any]
 Result = TypeVar("Result")
 
 # Who waits for a row that another transaction holds gives up soon: others wait behind.
-_OPTIONS = "-c lock_timeout=2000 -c statement_timeout=10000"
+_OPTIONS = "-c lock_timeout=1000 -c statement_timeout=10000"
 _CONNECT_TIMEOUT_S = 3
 
 

@@ -10,6 +10,7 @@ from api.core.founders import sessions
 from api.core.founders.service import FounderView
 from api.core.founders.sessions import OpenSession
 from api.http import partner_calls
+from api.http.client_address import client_network
 from api.http.errors import ProofTooOld, Unauthenticated
 from api.http.services import Services, services
 
@@ -71,7 +72,7 @@ async def partner(request: Request, at: At) -> str:
     integration_id, request.state.rate_limit = await partner_calls.admit(
         at,
         request.headers.get("authorization", ""),
-        request.client.host if request.client else "",
+        client_network(request),
     )
     return integration_id
 

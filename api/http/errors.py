@@ -1,6 +1,6 @@
 """Which status an error gets: its code's, else its class's. JSON for programs, a page for people."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -58,18 +58,15 @@ class RateLimited(Exception):
 
 
 def install(app: FastAPI) -> None:
-    app.add_exception_handler(FirstUserError, _refusal)
-    app.add_exception_handler(Unauthenticated, _unauthenticated)
-    app.add_exception_handler(ProofTooOld, _proof_too_old)
-    app.add_exception_handler(RateLimited, _rate_limited)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(BodyTooLarge, _too_large)
-    for away in DATABASE_AWAY:
-        app.add_exception_handler(away, _database_away)
-    for kind in NOT_STORABLE:
-        app.add_exception_handler(kind, _not_storable)
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
     app.add_exception_handler(Exception, _unexpected)
+
+
+def answer_to(request: Request, error: Exception) -> Response:
+    """What the application answers when a route raises this one of the `ANSWERED`."""
+    handler = next(HANDLERS[kind] for kind in type(error).__mro__ if kind in HANDLERS)
+    return handler(request, error)
 
 
 def wants_page(request: Request) -> bool:
@@ -163,3 +160,17 @@ def _unexpected(request: Request, error: Exception) -> Response:
     response.headers["Request-Id"] = getattr(request.state, "request_id", "")
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+HANDLERS: Mapping[type[Exception], Callable[[Request, Exception], Response]] = {
+    FirstUserError: _refusal,
+    Unauthenticated: _unauthenticated,
+    ProofTooOld: _proof_too_old,
+    RateLimited: _rate_limited,
+    RequestValidationError: _invalid,
+    HTTPException: _http,
+    BodyTooLarge: _too_large,
+    **dict.fromkeys(DATABASE_AWAY, _database_away),
+    **dict.fromkeys(NOT_STORABLE, _not_storable),
+}
+ANSWERED = tuple(HANDLERS)

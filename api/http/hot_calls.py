@@ -1,14 +1,15 @@
 """What is asked many times a second, answered in batches: heartbeats and exchanges."""
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from functools import partial
 
 import structlog
 
 from api.core.access import exchange
-from api.core.access.exchange import Outcome
-from api.core.access.exchange_rules import Attempt, Deny
+from api.core.access.exchange import Exchanged, Outcome
+from api.core.access.exchange_rules import Attempt
 from api.core.errors import Refused
 from api.core.presence import service as presence
 from api.core.presence.rules import Beat
@@ -48,20 +49,24 @@ class HotCalls:
         return await self._connections.run(partial(exchange.exchange, attempts=attempts))
 
 
-def invalid_grant() -> Refused:
-    """One answer for every reason."""
-    return Refused(
+def attempt_key(idempotency_key: str | None, request_id: str) -> str:
+    """What tells this attempt from every other; a client cannot know our name of another request."""
+    return f"client {idempotency_key}" if idempotency_key else f"request {request_id} {secrets.token_hex(8)}"
+
+
+def granted(outcome: Outcome, integration_id: str, request_id: str) -> Exchanged:
+    """Raises `Refused` `invalid_grant`, the same for every reason; the reason is in the log."""
+    if isinstance(outcome, Exchanged):
+        return outcome
+    _log.info(
+        "exchange denied",
+        reason=outcome.reason,
+        revoked=outcome.revokes,
+        integration=integration_id,
+        request=request_id,
+    )
+    raise Refused(
         "The access code cannot be exchanged.",
         fix="Send the user through the waiting list again.",
         code="invalid_grant",
-    )
-
-
-def log_denial(denied: Deny, integration_id: str, request_id: str) -> None:
-    _log.info(
-        "exchange denied",
-        reason=denied.reason,
-        revoked=denied.revokes,
-        integration=integration_id,
-        request=request_id,
     )

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from api.core.access import service as access
 from api.core.access.exchange import Exchanged
-from api.core.access.exchange_rules import Deny, attempt
+from api.core.access.exchange_rules import attempt
 from api.core.presence import rules
 from api.core.presence import service as presence
 from api.core.presence.rules import Beat
@@ -106,15 +106,12 @@ async def exchange(
 ) -> ExchangeOut:
     """Exchange the code that an accepted user brought back for access. Good once: an answer that got lost is
     given again to the same Idempotency-Key within 60 seconds; any other second use takes the access away."""
-    now = at.clock()
-    key = idempotency_key or f"request {request.state.request_id}"
+    now, request_id = at.clock(), request.state.request_id
+    key = hot_calls.attempt_key(idempotency_key, request_id)
     tried = attempt(integration_id, body.code, body.return_url, body.code_verifier, key, now)
-    outcome = await at.calls.exchanges.submit(tried)
-    if isinstance(outcome, Deny):
-        hot_calls.log_denial(outcome, integration_id, request.state.request_id)
-        raise hot_calls.invalid_grant()
+    found = hot_calls.granted(await at.calls.exchanges.submit(tried), integration_id, request_id)
     await first_times.note(at, integration_id, "exchange", now)
-    return ExchangeOut.of(outcome)
+    return ExchangeOut.of(found)
 
 
 @router.get("/users/live", responses=documented(*PARTNER_CODES, "cursor_invalid"))

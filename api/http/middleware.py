@@ -4,13 +4,13 @@ Written against ASGI itself: on the hot path a wrapped request object costs more
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
-import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import request_log
 from api.core.ids import new_id
 from api.http.problems import Problem
 
@@ -22,7 +22,6 @@ _CSP = (
     "form-action 'self'; base-uri 'none'; frame-ancestors "
 )
 _VISITS = "/w/"
-_log = structlog.get_logger("api.requests")
 
 
 class RequestContext:
@@ -30,44 +29,47 @@ class RequestContext:
 
     def __init__(self, app: ASGIApp, https: bool) -> None:
         self._app = app
-        self._headers = {
-            "Content-Security-Policy": content_policy(),
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "same-origin",
-            "Cross-Origin-Opener-Policy": "same-origin",
-        }
+        self._defaults = [
+            (b"cache-control", b"no-store"),
+            (b"content-security-policy", content_policy().encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"same-origin"),
+            (b"cross-origin-opener-policy", b"same-origin"),
+        ]
         if https:
-            self._headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+            self._defaults.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request_id, started, status = new_id("req"), time.perf_counter(), 500
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers.update(scope["state"].get("rate_limit", {}))
-                self._decorate(headers, request_id)
+                message["headers"] = [
+                    *self._complete(message.get("headers", ())),
+                    (b"request-id", request_id.encode()),
+                    *state.get("rate_limit", ()),
+                ]
             await send(message)
 
         try:
             await self._app(scope, receive, sending)
         finally:
             took = round((time.perf_counter() - started) * 1000, 1)
-            level = _log.error if status >= 500 else _log.info
-            asked = {"method": scope["method"], "path": loggable(scope["path"])}
-            level("request", id=request_id, **asked, status=status, ms=took)
+            request_log.lines.write(request_id, scope["method"], loggable(scope["path"]), status, took)
 
-    def _decorate(self, headers: MutableHeaders, request_id: str) -> None:
-        headers["Request-Id"] = request_id
-        headers.setdefault("Cache-Control", "no-store")
-        for name, value in self._headers.items():
-            headers.setdefault(name, value)
+    def _complete(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """What the answer says itself, and our defaults for the rest."""
+        said = list(headers)
+        names = {name for name, _ in said}
+        said.extend(default for default in self._defaults if default[0] not in names)
+        return said
 
 
 class BodyLimit:

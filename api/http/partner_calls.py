@@ -1,22 +1,22 @@
 """Whose call is it, and may it be made now: key, limit, switch, in this order."""
 
-from collections.abc import Mapping
 from functools import partial
 
 from api.core.errors import Refused
 from api.core.keys import recognising, token
 from api.core.keys.known import KnownKey
 from api.http.errors import RateLimited, Unauthenticated
+from api.http.rate_limits import RawHeaders
 from api.http.services import Services
 
 
-async def admit(at: Services, authorization: str, address: str) -> tuple[str, Mapping[str, str]]:
+async def admit(at: Services, authorization: str, network: str) -> tuple[str, RawHeaders]:
     """The integration's id, and the headers that say what is left of its limit.
 
     Raises `Unauthenticated`, `RateLimited`, and `Refused` `integration_disabled`."""
-    key = await _key(at, authorization, address)
+    key = await _key(at, authorization, network)
     if key is None:
-        wait = at.limits.failed(address)
+        wait = at.limits.failed(network)
         if wait:
             raise RateLimited(wait)
         raise Unauthenticated("invalid_api_key", "The API key is missing or not valid.", scheme="Bearer")
@@ -35,7 +35,7 @@ def refuse_disabled(at: Services, integration_id: str) -> None:
         )
 
 
-async def _key(at: Services, authorization: str, address: str) -> KnownKey | None:
+async def _key(at: Services, authorization: str, network: str) -> KnownKey | None:
     """The good key of the call, its use noted; None for every kind of bad one."""
     scheme, _, rest = authorization.partition(" ")
     plaintext = rest.strip()
@@ -45,7 +45,7 @@ async def _key(at: Services, authorization: str, address: str) -> KnownKey | Non
     kept = plaintext.encode()
     key = at.keys.get(kept)
     if key is None:
-        if at.limits.blocked(address) and not at.keys.was_good(kept):
+        if at.limits.blocked(network) and not at.keys.was_good(kept):
             return None  # it is not even looked up: guessing must cost us nothing
         changes = at.keys.changes
         key = await at.hot.run(partial(recognising.recognise, presented=presented))

@@ -4,10 +4,9 @@ The headers are those of draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy
 calls fit into how many seconds, `RateLimit: "key";r=…;t=…` how many are left and when all are there again.
 """
 
-import ipaddress
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 VISITS_BURST = 300
@@ -15,6 +14,8 @@ VISITS_PER_SECOND = 10.0
 FAILURES_BURST = 200
 FAILURES_PER_SECOND = 1.0
 _MAX_BUCKETS = 10_000
+
+RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,43 +71,30 @@ class Buckets:
 
 
 class RateLimits:
-    """`of_key` for every authenticated call; `failed` and `blocked` for addresses that try bad keys;
-    `visited` for addresses that look at pages of visitors."""
+    """`of_key` for every authenticated call. By network (`client_network`): `failed` and `blocked` for those
+    who try bad keys, `visited` for those who look at pages of visitors."""
 
     def __init__(self, per_second: float, burst: int, now: Callable[[], float] = time.monotonic) -> None:
         self._keys = Buckets(per_second, burst, now)
         self._failures = Buckets(FAILURES_PER_SECOND, FAILURES_BURST, now)
         self._visits = Buckets(VISITS_PER_SECOND, VISITS_BURST, now)
-        self._policy = f'"key";q={burst};w={max(1, math.ceil(burst / per_second))}'
+        self._policy = b'"key";q=%d;w=%d' % (burst, max(1, math.ceil(burst / per_second)))
 
     def of_key(self, key_id: str) -> Taken:
         return self._keys.take(key_id)
 
-    def headers(self, taken: Taken) -> Mapping[str, str]:
-        return {
-            "RateLimit-Policy": self._policy,
-            "RateLimit": f'"key";r={taken.remaining};t={taken.reset}',
-        }
+    def headers(self, taken: Taken) -> RawHeaders:
+        left = b'"key";r=%d;t=%d' % (taken.remaining, taken.reset)
+        return ((b"ratelimit-policy", self._policy), (b"ratelimit", left))
 
-    def visited(self, address: str) -> int:
+    def visited(self, network: str) -> int:
         """Count a look; seconds to wait when there were too many, else 0."""
-        return self._visits.take(_network(address)).retry_after
+        return self._visits.take(network).retry_after
 
-    def failed(self, address: str) -> int:
+    def failed(self, network: str) -> int:
         """Count a bad key; seconds to wait when there were too many, else 0."""
-        return self._failures.take(_network(address)).retry_after
+        return self._failures.take(network).retry_after
 
-    def blocked(self, address: str) -> int:
-        """Seconds that this address has to wait before another unknown key of its is looked at, else 0."""
-        return self._failures.empty(_network(address))
-
-
-def _network(address: str) -> str:
-    """Whoever has one IPv6 address has 2^64 of them: the /64 counts."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if parsed.version == 4:
-        return address
-    return str(ipaddress.ip_network((parsed.packed[:8] + bytes(8), 64)))
+    def blocked(self, network: str) -> int:
+        """Seconds that it has to wait before another unknown key of its is looked at, else 0."""
+        return self._failures.empty(network)

@@ -14,6 +14,7 @@ from api.core.ports import DatabaseProvider, Messenger
 from api.core.webhooks.attempts import Sender
 from api.db.engine import Session
 from api.db.hot import HotConnections
+from api.db.listening import Listener
 from api.http.chat_feed import ChatFeed
 from api.http.cookies import Cookies
 from api.http.draining import Draining
@@ -47,6 +48,7 @@ class Services:
     hot: HotConnections
     calls: HotCalls
     keys: KnownKeys
+    key_changes: Listener
     limits: RateLimits
     chat_feed: ChatFeed
     allowed_phones: Collection[str]

@@ -51,6 +51,13 @@ class KnownKeys:
             return None
         return entry.key
 
+    def get_settled(self, plaintext: bytes) -> KnownKey | None:
+        """The key, if it is known well enough and its use was written down within the last minute."""
+        key = self.get(plaintext)
+        if key is None or self._monotonic() - self._touched.get(key.id, -TOUCH_S) >= TOUCH_S:
+            return None
+        return key
+
     def was_good(self, plaintext: bytes) -> bool:
         """It was recognised before, if not recently enough."""
         return hashlib.sha256(plaintext).digest() in self._entries
@@ -68,6 +75,11 @@ class KnownKeys:
     def forget(self, key_id: str) -> None:
         self.changes += 1
         self._entries.pop(self._digests.pop(key_id, b""), None)
+
+    def stand(self, hearing: bool) -> None:
+        """Changes are heard of from now on, or not any more: in between, some may have been missed."""
+        self.hearing = hearing
+        self.forget_all()
 
     def forget_all(self) -> None:
         self.changes += 1

@@ -15,7 +15,7 @@ from api.core.access import rules, starts
 from api.core.access.starts import Mode, Visit
 from api.core.errors import NotFound
 from api.db.engine import Session
-from api.http.client_address import client_ip
+from api.http.client_address import client_network
 from api.http.deps import At
 from api.http.errors import RateLimited
 from api.http.middleware import content_policy
@@ -25,7 +25,7 @@ from api.http.services import Services
 
 def not_too_often(request: Request, at: At) -> None:
     """Raises `RateLimited`: whoever guesses tokens, or has a thousand visitors at one address, waits."""
-    wait = at.limits.visited(client_ip(request))
+    wait = at.limits.visited(client_network(request))
     if wait:
         raise RateLimited(wait)
 

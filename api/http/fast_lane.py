@@ -1,0 +1,162 @@
+"""Heartbeats, exchanges and healthz, answered before FastAPI's routing costs more than the work.
+
+Only what is ordinary is answered here: a key that was recognised a moment ago, a whole body exactly as
+described, a limit not reached, a first time long noted. Everything else goes on, untouched, to the documented
+route, which says what is wrong with it. Both ask the same batches; `RequestContext` is around both.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import orjson
+from fastapi import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.core.access.exchange_rules import attempt
+from api.core.access.milestones import Key
+from api.core.keys.known import KnownKey
+from api.core.presence.rules import NEXT_IN_SECONDS, Beat
+from api.http import errors, fast_bodies, hot_calls
+from api.http.fast_bodies import ExchangeAsked
+from api.http.middleware import MAX_BODY
+from api.http.services import Services
+from api.http.shapes import rfc3339
+
+_PREFIX = "/api/integration/v1"
+_HEALTHY = b'{"status":"ok"}'
+_BEARER = b"Bearer "
+_JSON = b"application/json"
+
+Asked = TypeVar("Asked")
+Headers = Mapping[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Post(Generic[Asked]):
+    """`read`: what the headers and the body ask for, None for anything unusual. `answer`: the body of a 200,
+    from what was read, the integration and the request's id."""
+
+    first_time: Key
+    read: Callable[[Headers, bytes], Asked | None]
+    answer: Callable[[Asked, str, str], Awaitable[bytes]]
+
+
+class FastLane:
+    def __init__(self, app: ASGIApp, at: Services) -> None:
+        self._app, self._at = app, at
+        self._posts: Mapping[str, _Post[Any]] = {
+            f"{_PREFIX}/heartbeat": _Post("heartbeat", self._read_beats, self._record),
+            f"{_PREFIX}/access/exchange": _Post("exchange", fast_bodies.exchange, self._exchange),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path, method = scope["path"], scope["method"]
+            if method == "POST" and path in self._posts:
+                await self._post(self._posts[path], scope, receive, send)
+                return
+            if method == "GET" and path == "/api/healthz":
+                await _answer(send, _HEALTHY)
+                return
+        await self._app(scope, receive, send)
+
+    async def _post(self, post: _Post[Asked], scope: Scope, receive: Receive, send: Send) -> None:
+        headers = _headers(scope)
+        key = self._key(post.first_time, headers)
+        if key is None:
+            await self._app(scope, receive, send)
+            return
+        message = await receive()
+        asked = post.read(headers, message["body"]) if _whole(message, headers) else None
+        if asked is None or not self._admitted(key, scope):
+            await self._app(scope, _replayed(message, receive), send)
+            return
+        try:
+            body = await post.answer(asked, key.integration_id, scope["state"]["request_id"])
+        except errors.ANSWERED as error:
+            await errors.answer_to(Request(scope), error)(scope, receive, send)
+        else:
+            await _answer(send, body)
+
+    def _key(self, first_time: Key, headers: Headers) -> KnownKey | None:
+        """The key of an ordinary call: known, in force, switched on, its first time noted."""
+        authorization, at = headers.get(b"authorization", b""), self._at
+        if not authorization.startswith(_BEARER):
+            return None
+        key = at.keys.get_settled(authorization[len(_BEARER) :])
+        ordinary = (
+            key is not None
+            and headers.get(b"content-type") == _JSON
+            and key.valid(at.clock())
+            and at.calls.noted(key.integration_id, first_time)
+            and at.flags.integration_enabled(key.integration_id)
+        )
+        return key if ordinary else None
+
+    def _admitted(self, key: KnownKey, scope: Scope) -> bool:
+        """Asked last, so that a call counts once, here or on its route."""
+        taken = self._at.limits.of_key(key.id)
+        scope["state"]["rate_limit"] = self._at.limits.headers(taken)
+        return not taken.retry_after
+
+    def _read_beats(self, _: Headers, body: bytes) -> Sequence[Beat] | None:
+        return fast_bodies.beats(body, self._at.clock())
+
+    async def _record(self, beats: Sequence[Beat], integration_id: str, _: str) -> bytes:
+        accepted, rejected = await self._at.calls.heartbeats.submit((integration_id, beats))
+        return b'{"accepted":%d,"rejected":%d,"live_ttl":%d,"next_in":%d}' % (
+            accepted,
+            rejected,
+            self._at.settings.service.live_ttl_seconds,
+            NEXT_IN_SECONDS,
+        )
+
+    async def _exchange(self, asked: ExchangeAsked, integration_id: str, request_id: str) -> bytes:
+        key = hot_calls.attempt_key(asked.idempotency_key, request_id)
+        tried = attempt(
+            integration_id, asked.code, asked.return_url, asked.code_verifier, key, self._at.clock()
+        )
+        found = hot_calls.granted(await self._at.calls.exchanges.submit(tried), integration_id, request_id)
+        grant = {
+            "id": found.grant_id,
+            "object": "grant",
+            "user_id": found.user_id,
+            "external_user_id": found.external_user_id,
+            "entry_id": found.entry_id,
+            "created_at": rfc3339(found.created_at),
+            "revoked_at": None,
+        }
+        user = {"id": found.user_id, "object": "user", "external_user_id": found.external_user_id}
+        return orjson.dumps({"grant": grant, "user": user})
+
+
+def _headers(scope: Scope) -> Headers:
+    """Empty when a name comes twice: which one counts is not decided here."""
+    pairs = scope["headers"]
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else {}
+
+
+def _whole(message: Message, headers: Headers) -> bool:
+    """The message holds the whole body, as large as announced and no larger than the cap."""
+    if message["type"] != "http.request" or message.get("more_body"):
+        return False
+    size = len(message.get("body", b""))
+    return size <= MAX_BODY and headers.get(b"content-length") == b"%d" % size
+
+
+def _replayed(message: Message, receive: Receive) -> Receive:
+    """The body as if nobody had looked at it."""
+    first: list[Message] = [message]
+
+    async def replaying() -> Message:
+        return first.pop() if first else await receive()
+
+    return replaying
+
+
+async def _answer(send: Send, body: bytes) -> None:
+    headers = [(b"content-length", b"%d" % len(body)), (b"content-type", _JSON)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
