@@ -110,10 +110,12 @@
   async function follow() {
     for (let wait = 1; !over; ) {
       try {
-        const answer = await call("/stream", { headers: { "Last-Event-ID": String(last) } });
+        const line = new AbortController();
+        const headers = { "Last-Event-ID": String(last) };
+        const answer = await call("/stream", { headers, signal: line.signal });
         say("");
         wait = 1;
-        const reason = await hear(answer.body.getReader());
+        const reason = await hear(answer.body.getReader(), line);
         if (reason === "revoked" || reason === "disabled") {
           end("This conversation has ended: your access was taken back or is paused.");
         }
@@ -125,11 +127,13 @@
     }
   }
 
-  async function hear(reader) {
+  async function hear(reader, line) {
     const decoder = new TextDecoder();
     let text = "";
     for (;;) {
-      const { done, value } = await reader.read();
+      // The server says something at least every 15 seconds; a line that is silent for longer is dead.
+      const silence = setTimeout(() => line.abort(), 40_000);
+      const { done, value } = await reader.read().finally(() => clearTimeout(silence));
       if (done) return "";
       text += decoder.decode(value, { stream: true });
       const events = text.split("\n\n");
