@@ -35,6 +35,7 @@ from api.http import (
     founder_integrations,
     grants,
     integration,
+    live_stream,
     ops,
     probes,
     static,
@@ -49,13 +50,15 @@ from api.http.draining import Draining
 from api.http.fast_lane import FastLane
 from api.http.flag_board import FlagBoard
 from api.http.hot_calls import HotCalls
+from api.http.live_feed import LiveFeed, look_with
 from api.http.middleware import BodyLimit, RequestContext, SameOrigin, origin_of
 from api.http.pages import chat as chat_pages
-from api.http.pages import integrate, public, tools, visits, waitlist, widget
+from api.http.pages import dashboard, integrate, live, public, visits, waitlist, widget
 from api.http.pages import ops as ops_pages
 from api.http.pages import webhooks as webhook_pages
 from api.http.rate_limits import RateLimits
 from api.http.readiness import Readiness
+from api.http.sampler import Sampler
 from api.http.services import Services
 from api.providers.messaging import messenger
 from api.providers.orchestration.prefect import Prefect
@@ -76,6 +79,7 @@ ROUTERS = (
     founder.router,
     founder_chat.router,
     founder_integrations.router,
+    live_stream.router,
     entries.router,
     webhooks.partners,
     webhooks.founders,
@@ -83,7 +87,8 @@ ROUTERS = (
     ops.router,
     public.router,
     visits.router,
-    tools.router,
+    dashboard.router,
+    live.router,
     widget.router,
     chat_pages.router,
     webhook_pages.router,
@@ -144,6 +149,7 @@ def compose(settings: Settings) -> Services:
     keys = KnownKeys()
     engine = make_engine(url, pool_size=10, application_name=f"firstuser-api-{service.env}")
 
+    clock = frozen_clock(service.as_of) if service.as_of else system_clock
     transaction = partial(session_scope, engine)
     flags = FlagBoard(url, parse_overrides(service.flags))
 
@@ -166,7 +172,7 @@ def compose(settings: Settings) -> Services:
         code_signer=Signer(ring, "login-code"),
         session_signer=Signer(ring, "session-cookie"),
         widget_keys=WidgetKeys(widget_ring, origin_of(platform.public_app_url)),
-        clock=frozen_clock(service.as_of) if service.as_of else system_clock,
+        clock=clock,
         messenger=messenger(settings),
         webhooks=webhook_sender(settings),
         prefect=Prefect.from_settings(service),
@@ -183,6 +189,13 @@ def compose(settings: Settings) -> Services:
         limits=RateLimits(service.rate_limit_per_second, service.rate_limit_burst),
         flags=flags,
         chat_feed=ChatFeed(url, transaction, flags, draining),
+        sampler=Sampler(
+            transaction,
+            clock,
+            service.live_ttl_seconds,
+            enabled=service.restored_copy is None and service.as_of is None,
+        ),
+        live_feed=LiveFeed(look_with(transaction, clock, service.live_ttl_seconds), draining),
         allowed_phones=frozenset(platform.founder_phone_list),
     )
 
@@ -191,7 +204,10 @@ def compose(settings: Settings) -> Services:
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     services: Services = app.state.services
     _drain_on_sigterm(services)
-    async with services.flags.following(), services.key_changes.listening():
+    dashboard.router,
+    live.router,
+    widget.router,
+    chat_pages.router,
         yield
     await services.calls.drain()
     await services.hot.close()

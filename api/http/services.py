@@ -20,8 +20,10 @@ from api.http.cookies import Cookies
 from api.http.draining import Draining
 from api.http.flag_board import FlagBoard
 from api.http.hot_calls import HotCalls
+from api.http.live_feed import LiveFeed
 from api.http.rate_limits import RateLimits
 from api.http.readiness import Readiness
+from api.http.sampler import Sampler
 from api.providers.orchestration.prefect import Prefect
 from api.settings import Settings
 
@@ -51,6 +53,8 @@ class Services:
     key_changes: Listener
     limits: RateLimits
     chat_feed: ChatFeed
+    live_feed: LiveFeed
+    sampler: Sampler
     allowed_phones: Collection[str]
 
 

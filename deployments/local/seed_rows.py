@@ -22,6 +22,16 @@ from (select referred_by, count(*) as number from entries where referred_by is n
 where entries.id = counted.referred_by
 """
 _COUNT_JOINED = "insert into waitlist_counters select space_id, count(*) from entries group by 1"
+_LAST_DAY = """
+insert into presence_minutes
+select integration_id, minute, (
+    held * (0.2 + 0.12 * sin((extract(epoch from minute) / 86400 - 0.375) * 2 * pi()))
+    + abs(hashtext(integration_id || minute::text)) %% (2 + held / 40))::integer
+from (select integration_id, count(*) as held from grants where revoked_at is null group by 1) as holding,
+    generate_series(
+        date_trunc('minute', %(now)s::timestamptz) - interval '24 hours',
+        date_trunc('minute', %(now)s::timestamptz) - interval '1 minute', interval '1 minute') as minute
+"""
 _PRESENCE = ("integration_id", "external_user_id", "last_seen", "status")
 
 
@@ -39,6 +49,7 @@ def load(
     connection.execute(_COUNT_JOINED)
     grants = _copy(connection, "grants", _GRANT, (_grant(p, rng) for p in stream() if p.granted))
     presence = _copy(connection, "presence", _PRESENCE, (_seen(p) for p in stream() if p.last_seen))
+    connection.execute(_LAST_DAY, {"now": now})
     return entries, grants, presence
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, Request, StorageState
 
@@ -9,6 +10,7 @@ from api.providers.messaging.outbox import Outbox
 from api.settings import Settings
 from tests.browser.chromium import VIEWS, View, browser, log_in
 from tests.browser.screenshots import PAGES
+from tests.product import SLUG
 
 # The smallest contrast of any text on the page against the nearest painted background (WCAG 2 formula).
 CONTRAST = """() => {
@@ -84,13 +86,20 @@ def test_pages_fit_can_be_read_and_complain_of_nothing(
     page.context.close()
 
 
-def test_the_live_page_refreshes_itself(chromium: Browser, site: Settings, cookies: StorageState) -> None:
+def test_the_live_page_moves_by_itself(chromium: Browser, site: Settings, cookies: StorageState) -> None:
     page, complaints = window(chromium, VIEWS[0], cookies)
     page.goto(site.platform.public_app_url + "/app/live")
-    with page.expect_response("**/app/live/table?space=*", timeout=10_000) as answer:
-        pass
-    assert answer.value.status == 200
-    assert page.locator("main table").count() == 1
+    page.wait_for_selector("text=Moving by itself")
+    assert page.locator("#live-plot canvas").count() == 1
+    before = int(page.inner_text("#live-count"))
+    with psycopg.connect(site.platform.database_url.get_secret_value()) as connection:
+        connection.execute(
+            "insert into presence select integrations.id, '<b>just came</b>', now(), 'live' from integrations"
+            " join spaces on spaces.id = space_id where slug = %s limit 1",
+            [SLUG],
+        )
+    page.wait_for_selector("#live-people >> text=<b>just came</b>")
+    assert int(page.inner_text("#live-count")) >= before
     assert complaints == []
     page.context.close()
 

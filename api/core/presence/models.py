@@ -21,7 +21,7 @@ class Presence(Base):
 
 
 class PresenceMinute(Base):
-    """How many were live at the end of a minute: what the last 24 hours are drawn from."""
+    """How many were live when a minute began: what the last 24 hours are drawn from."""
 
     __tablename__ = "presence_minutes"
 

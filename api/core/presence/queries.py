@@ -1,7 +1,7 @@
 """SQL of presence, on a bare psycopg connection: these calls come many times a second."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import AsyncConnection, Connection
@@ -115,3 +115,58 @@ def page(
             "limit": limit,
         },
     ).fetchall()
+
+
+_SAMPLE = """
+insert into presence_minutes (integration_id, minute, live)
+select integrations.id, %(minute)s, (
+    select count(*) from presence
+    where presence.integration_id = integrations.id and status = 'live' and last_seen > %(since)s)
+from integrations
+on conflict do nothing
+"""
+
+_MINUTES = """
+select date_bin(%(step)s, minute, %(since)s) as slot, max(live)::int from (
+    select minute, sum(live) as live from presence_minutes
+    where integration_id = any(%(integrations)s) and minute > %(since)s and minute <= %(until)s
+    group by minute) as totals
+group by slot order by slot
+"""
+
+_PRUNE = """
+delete from presence_minutes
+where integration_id in (select id from integrations) and minute < %(before)s
+"""
+
+
+def hold_minute(connection: Connection[Any], minute: datetime) -> bool:
+    """False when another process has this minute, or has had it."""
+    row = connection.execute(
+        "select pg_try_advisory_xact_lock(hashtext('presence_minutes'), %(number)s) and not exists ("
+        " select from presence_minutes where minute = %(minute)s"
+        " and integration_id in (select id from integrations order by id limit 1))",
+        {"number": int(minute.timestamp()) // 60 % 2**31, "minute": minute},
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def sample(connection: Connection[Any], minute: datetime, since: datetime) -> int:
+    """One row for each integration that has none for this minute; returns how many."""
+    return connection.execute(_SAMPLE, {"minute": minute, "since": since}).rowcount
+
+
+def minutes(
+    connection: Connection[Any],
+    integration_ids: Sequence[str],
+    since: datetime,
+    until: datetime,
+    step: timedelta,
+) -> list[tuple[datetime, int]]:
+    """(start, most live at once) of the slots of `step` from `since` that have any sample."""
+    asked = {"integrations": list(integration_ids), "since": since, "until": until, "step": step}
+    return connection.execute(_MINUTES, asked).fetchall()
+
+
+def prune(connection: Connection[Any], before: datetime) -> int:
+    return connection.execute(_PRUNE, {"before": before}).rowcount

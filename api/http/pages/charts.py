@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 WIDTH, HEIGHT = 640, 200
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 20, 28
+_LABEL_SHARE = 0.05
 _PLOT_W, _PLOT_H = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 
 
@@ -55,6 +56,23 @@ class TrendChart:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    x: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class AreaChart:
+    """`lines` and the `areas` under them, one of each per stretch without a gap; `marks` along the time."""
+
+    lines: Sequence[str]
+    areas: Sequence[str]
+    ticks: Sequence[Tick]
+    marks: Sequence[Mark]
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     at: datetime
     value: float
@@ -96,6 +114,40 @@ def trend(samples: Sequence[Sample], target: float | None, first: str, last: str
     path = " ".join(f"{'L' if number else 'M'}{point.x} {point.y}" for number, point in enumerate(points))
     target_y = round(_y(target, top), 1) if shown and target is not None else None
     return TrendChart(points, path, _ticks(top, " s"), target_y, first, last)
+
+
+def area(
+    samples: Sequence[tuple[datetime, int]], start: datetime, end: datetime, step: timedelta
+) -> AreaChart:
+    """Samples in order of time, each standing for `step`; where one is missing the line is broken."""
+    most = max((value for _, value in samples), default=0)
+    top = max(2, _round_up(most))
+    stretches: list[list[tuple[float, float]]] = []
+    before: datetime | None = None
+    for when, value in samples:
+        if before is None or when - before > step * 1.5:
+            stretches.append([])
+        share = min(1.0, max(0.0, (when - start) / (end - start)))
+        stretches[-1].append((round(LEFT + _PLOT_W * share, 1), round(_y(value, top), 1)))
+        before = when
+    ground = HEIGHT - BOTTOM
+    lines = ["M" + " L".join(f"{x} {y}" for x, y in points) for points in stretches]
+    areas = [
+        f"{line} L{points[-1][0]} {ground} L{points[0][0]} {ground} Z"
+        for line, points in zip(lines, stretches, strict=True)
+    ]
+    return AreaChart(lines, areas, _ticks(top, ""), _hours(start, end), most)
+
+
+def _hours(start: datetime, end: datetime) -> list[Mark]:
+    """Every sixth hour of the day between the two, in UTC."""
+    first = start.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    hours = (first + timedelta(hours=n) for n in range(int((end - start) / timedelta(hours=1)) + 1))
+    return [
+        Mark(round(LEFT + _PLOT_W * ((hour - start) / (end - start)), 1), f"{hour:%H:%M}")
+        for hour in hours
+        if hour.hour % 6 == 0 and hour < end - (end - start) * _LABEL_SHARE
+    ]
 
 
 def _y(value: float, top: float) -> float:

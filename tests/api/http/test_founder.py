@@ -38,6 +38,7 @@ def test_another_founders_things_are_not_there(founder: TestClient, visit: Visit
     for path in (
         f"/spaces/{SLUG}",
         f"/spaces/{SLUG}/live",
+        f"/spaces/{SLUG}/live/stream",
         f"/integrations/{integration_id}",
         "/spaces/none",
     ):
@@ -46,7 +47,10 @@ def test_another_founders_things_are_not_there(founder: TestClient, visit: Visit
     assert other.get(f"/app?space={SLUG}", headers={"Accept": "text/html"}).status_code == 404
 
 
-@pytest.mark.parametrize("path", [f"/spaces/{SLUG}", "/integrations/x", "/ops/drills", "/ops/backups"])
+@pytest.mark.parametrize(
+    "path",
+    [f"/spaces/{SLUG}", f"/spaces/{SLUG}/live/stream", "/integrations/x", "/ops/drills", "/ops/backups"],
+)
 def test_without_a_session_there_is_nothing_to_see(anyone: TestClient, path: str) -> None:
     answer = anyone.get(f"{API}{path}", headers={"Accept": "text/html"})
     assert (answer.status_code, answer.json()["code"]) == (401, "login_required")

@@ -50,3 +50,14 @@ def test_points_stay_inside_the_picture(values: list[float]) -> None:
     assert all(0 <= point.x <= charts.WIDTH and 0 <= point.y <= charts.HEIGHT for point in chart.points)
     bars = charts.bars([("d", int(value)) for value in values])
     assert all(bar.y + bar.height <= charts.HEIGHT for bar in bars.bars)
+
+
+def test_where_nothing_was_counted_the_line_is_broken() -> None:
+    step = timedelta(minutes=10)
+    start, end = NOW - timedelta(hours=24), NOW
+    counted = [start + step, start + 2 * step, start + 9 * step]
+    chart = charts.area([(when, 3) for when in counted], start, end, step)
+    assert len(chart.lines) == len(chart.areas) == 2 and chart.most == 3
+    assert all(charts.LEFT <= mark.x <= charts.WIDTH - charts.RIGHT for mark in chart.marks)
+    assert [mark.label for mark in chart.marks] == ["18:00", "00:00", "06:00"]
+    assert charts.area([], start, end, step).lines == []
