@@ -16,6 +16,7 @@ PAGES = {
     "live": "/app/live",
     "chat": "/app/chat",
     "integrate": "/app/integrate",
+    "webhooks": "/app/webhooks",
     "ops": "/app/ops",
     "outbox": "/outbox",
 }
