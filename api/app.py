@@ -204,10 +204,11 @@ def compose(settings: Settings) -> Services:
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     services: Services = app.state.services
     _drain_on_sigterm(services)
-    dashboard.router,
-    live.router,
-    widget.router,
-    chat_pages.router,
+    async with (
+        services.flags.following(),
+        services.key_changes.listening(),
+        services.sampler.running(),
+    ):
         yield
     await services.calls.drain()
     await services.hot.close()
