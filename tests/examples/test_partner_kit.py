@@ -57,6 +57,7 @@ def test_from_the_waiting_list_into_the_product_and_out_again(
     until(lambda: partner.known.live().get(user_id) == "live")
     page = client.get("/app").text
     assert f"{site}/widget.js" in page and user_id in page
+    assert "FirstUser.mount" in client.get("/public/chat.js").text
     token = client.post("/firstuser/widget-token")
     assert token.headers["cache-control"] == "no-store"
     assert token.json()["frame_url"].startswith(f"{site}/widget/frame")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 TEST = "webhook.test"
-TYPES: Mapping[str, str] = {TEST: "A test: asked for by you or by a founder, at any time."}
+TYPES: Mapping[str, str] = {TEST: "A test: sent whenever you or the partner ask for it."}
 """What is sent today, by type."""
 
 

@@ -1,5 +1,6 @@
 // The routes. `createPartner(settings)` returns `{server, presence}`; main.js serves it.
 
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 
 import { FirstUser, Refused, Unreachable } from "./firstuser.js";
@@ -10,6 +11,7 @@ import * as webhooks from "./webhooks.js";
 
 const USER_ID = /^[A-Za-z0-9._-]{1,64}$/;
 const MAX_BODY = 256 * 1024;
+const CHAT = readFileSync(new URL("../public/chat.js", import.meta.url));
 const log = logger("partner");
 
 export function createPartner(settings) {
@@ -89,11 +91,13 @@ export function createPartner(settings) {
     "GET /app": (request) => {
       const session = sessionOf(request);
       if (!session?.admitted) return redirect("/");
-      const script = escaped(`${settings.firstuserUrl}/widget.js`);
+      const widget = escaped(`${settings.firstuserUrl}/widget.js`);
       return page(`You are in, ${session.userId}`,
-        `<script src="${script}" data-token-url="/firstuser/widget-token" defer></script>`
+        `<div id="chat"></div><script src="${widget}" defer></script><script src="/public/chat.js" defer></script>`
         + '<form method="post" action="/logout"><button>Log out</button></form>');
     },
+
+    "GET /public/chat.js": () => ({ status: 200, headers: { "Content-Type": "text/javascript" }, body: CHAT }),
 
     // For the page's widget. Whose token it is, the session says and never the browser.
     "POST /firstuser/widget-token": async (request) => {

@@ -7,12 +7,14 @@ import re
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from . import webhooks
 from .firstuser import FirstUser, Refused
@@ -35,6 +37,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/join", partner.join, methods=["POST"]),
             Route("/firstuser/callback", partner.callback),
             Route("/app", partner.product),
+            Mount("/public", StaticFiles(directory=Path(__file__).parent / "public")),
             Route("/firstuser/widget-token", partner.widget_token, methods=["POST"]),
             Route("/logout", partner.log_out, methods=["POST"]),
             Route("/hooks/firstuser", partner.webhook, methods=["POST"]),
@@ -134,10 +137,11 @@ class Partner:
         session = self._session(request)
         if session is None or not session.admitted:
             return RedirectResponse("/", 303)
-        script = html.escape(f"{self._settings.firstuser_url}/widget.js")
+        widget = html.escape(f"{self._settings.firstuser_url}/widget.js")
         return _page(
             f"You are in, {session.user_id}",
-            f'<script src="{script}" data-token-url="/firstuser/widget-token" defer></script>'
+            f'<div id="chat"></div><script src="{widget}" defer></script>'
+            '<script src="/public/chat.js" defer></script>'
             '<form method="post" action="/logout"><button>Log out</button></form>',
         )
 
