@@ -40,6 +40,12 @@ def generate() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
+def from_platform(secret: str) -> str:
+    """The platform's own secret as `whsec_…`: one of another shape is taken byte for byte. A partner without a
+    secret of its own is handed this form."""
+    return secret if secret.startswith(PREFIX) else PREFIX + base64.b64encode(secret.encode()).decode()
+
+
 def headers(keys: Sequence[str], message_id: str, at: datetime, body: bytes) -> dict[str, str]:
     """The three headers of one attempt; `at` is the attempt's time, `message_id` stays across attempts."""
     timestamp = int(at.timestamp())

@@ -109,6 +109,14 @@ def test_a_new_secret_holds_32_random_bytes() -> None:
     assert first != second and len(base64.b64decode(first.removeprefix("whsec_"))) == 32
 
 
+@pytest.mark.parametrize("text", ["x" * 40, "not-base_64!", SECRET, "ä"])
+def test_the_platforms_secret_may_have_any_shape(text: str) -> None:
+    secret = signing.from_platform(text)
+    sent = signing.headers([secret], "msg_1", datetime.now(UTC), BODY)
+    Webhook(secret).verify(BODY, sent)
+    assert (secret == SECRET) is (text == SECRET)
+
+
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_ä", "not base64!", "whsec_A"])
 def test_a_damaged_secret_is_refused_in_words(secret: str) -> None:
     with pytest.raises(Refused, match="not base64"):
