@@ -41,8 +41,8 @@ def generate() -> str:
 
 
 def from_platform(secret: str) -> str:
-    """The platform's own secret as `whsec_…`: one of another shape is taken byte for byte. A partner without a
-    secret of its own is handed this form."""
+    """The platform's own secret as `whsec_…`: one of another shape is taken byte for byte. A partner without
+    a secret of its own is handed this form."""
     return secret if secret.startswith(PREFIX) else PREFIX + base64.b64encode(secret.encode()).decode()
 
 
