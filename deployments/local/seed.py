@@ -1,6 +1,7 @@
 """A realistic data set of any size, loaded once: `seed(database_url, settings, scale, now)`.
 
-Scale 1: about 12 founders and spaces, 20 integrations, 20,000 entries, 8,000 grants, 5,000 presence rows.
+Scale 1: about 12 founders and spaces, 20 integrations, 20,000 entries, 8,000 grants, 5,000 presence rows,
+a handful of conversations in each space.
 People grow with the scale, companies with its square root. Everything is one transaction: there or not.
 The plaintext keys of the first integrations go to `secrets/partner_keys.json` for the traffic generator.
 """
@@ -18,11 +19,11 @@ from api.core.crypto import Vault, data_keys
 from api.core.founders.models import Founder
 from api.db.engine import driver_connection, make_engine, session_scope
 from api.settings import Settings
-from deployments.local import seed_companies, seed_rows
+from deployments.local import seed_chat, seed_companies, seed_rows
 from deployments.local.seed_people import Place
 
 _PARTNERS_WITH_KNOWN_KEYS = 5
-_TABLES = "founders, spaces, integrations, api_keys, entries, grants, presence"
+_TABLES = "founders, spaces, integrations, api_keys, entries, grants, presence, conversations, messages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class SeedReport:
     entries: int = 0
     grants: int = 0
     presence: int = 0
+    conversations: int = 0
 
 
 def seed(database_url: str, settings: Settings, scale: float, now: datetime) -> SeedReport:
@@ -64,7 +66,8 @@ def _fill(session: Session, settings: Settings, scale: float, now: datetime) -> 
     _keep_keys(settings, seed_companies.mint(session, integrations, now))
     places = [Place(made.id, made.space_id, 1 / (rank + 2)) for rank, made in enumerate(integrations)]
     counts = seed_rows.load(driver_connection(session), vault, places, max(50, round(20_000 * scale)), now)
-    return SeedReport(len(owners), len(spaces), len(integrations), *counts)
+    conversations = seed_chat.load(session, now)
+    return SeedReport(len(owners), len(spaces), len(integrations), *counts, conversations)
 
 
 def _keep_keys(settings: Settings, minted: list[tuple[str, str]]) -> None:

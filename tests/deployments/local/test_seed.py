@@ -48,9 +48,17 @@ def test_nothing_contradicts_anything(engine: Engine) -> None:
         " select integration_id, external_user_id from grants where revoked_at is null) without_grant",
         "select count(*) from entries e join integrations i on i.id = e.integration_id"
         " where i.space_id <> e.space_id",
+        "select count(*) from conversations c join entries e on e.id = c.entry_id"
+        " where e.space_id <> c.space_id",
+        "select count(*) from conversations c where last_seq <>"
+        " (select count(*) from messages m where m.conversation_id = c.id and m.seq <= c.last_seq)",
+        "select count(*) from conversations where founder_read_seq > last_seq or last_message_at > now()",
+        "select count(*) from messages m join messages n on n.conversation_id = m.conversation_id"
+        " and n.seq = m.seq + 1 where n.created_at < m.created_at",
         "select count(*) from entries a join entries b on b.id = a.referred_by where b.seq > a.seq",
     )
     assert [number(engine, query) for query in nonsense] == [0] * len(nonsense)
+    assert number(engine, "select count(distinct space_id) from conversations") == 3
     assert number(engine, "select count(*) from presence where last_seen > now() - interval '1 day'") > 0
 
 
