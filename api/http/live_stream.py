@@ -73,7 +73,7 @@ def watched(at: At, who: SignedIn, slug: str) -> SpaceRef:
     response_class=EventSourceResponse,
     responses=documented(*FOUNDER_CODES, "too_many_streams") | _STREAM,
 )
-async def stream(at: At, space: Annotated[SpaceRef, Depends(watched)]) -> EventSourceResponse:
+async def space_live_stream(at: At, space: Annotated[SpaceRef, Depends(watched)]) -> EventSourceResponse:
     """Server-sent events: `live` about once a second. Ends after 15 minutes; a browser connects again."""
     at.live_feed.check_room()
     return EventSourceResponse(

@@ -17,6 +17,11 @@ _TOPICS = (
         "A code works once, for five minutes, and only for you.",
     ),
     ("heartbeat", "Say who is in, every 30 seconds", "A user is live for 90 seconds after the last beat."),
+    (
+        "widget",
+        "Show the chat",
+        "Your back end mints a token, good for ten minutes; your page mounts the chat.",
+    ),
     ("webhook", "Check a webhook before you believe it", "Over the raw body, and each id only once."),
 )
 
