@@ -56,7 +56,7 @@ from api.http.pages import chat as chat_pages
 from api.http.pages import dashboard, integrate, live, public, visits, waitlist, widget
 from api.http.pages import ops as ops_pages
 from api.http.pages import webhooks as webhook_pages
-from api.http.rate_limits import RateLimits
+from api.http.rate_limits import Buckets, RateLimits
 from api.http.readiness import Readiness
 from api.http.sampler import Sampler
 from api.http.services import Services
@@ -187,6 +187,7 @@ def compose(settings: Settings) -> Services:
             url, f"firstuser-keys-{service.env}", {"api_keys": keys.forget}, standing=keys.stand
         ),
         limits=RateLimits(service.rate_limit_per_second, service.rate_limit_burst),
+        chat_limits=Buckets(widget_chat.MESSAGES_PER_SECOND, widget_chat.MESSAGES_AT_ONCE),
         flags=flags,
         chat_feed=ChatFeed(url, transaction, flags, draining),
         sampler=Sampler(

@@ -31,7 +31,7 @@ from api.http.shapes import Moment
 router = APIRouter(prefix="/api/founder/v1", tags=["founder"])
 _READING = documented(*FOUNDER_CODES)
 _WRITING = (*FOUNDER_CODES, "foreign_origin")
-STREAM_SECONDS = 300.0  # then the browser connects again, and its session is looked at again
+STREAM_SECONDS = 60.0  # then the browser connects again, and its session is looked at again
 
 
 class PersonOut(BaseModel):
@@ -140,7 +140,7 @@ def read(at: At, own: Own, body: ReadIn) -> ReadOut:
     responses=STREAM | documented(*FOUNDER_CODES, "too_many_streams"),
 )
 async def stream(at: At, own: Own, after: AfterSeq = 0, last_event_id: LastEventId = None) -> Response:
-    """Events `message` (`id` is the `seq`) and, after five minutes or when this process leaves, `end`."""
+    """Events `message` (`id` is the `seq`) and, after a minute or when this process leaves, `end`."""
     at.chat_feed.check_room(own.id)
     follower = Follower(own.id, position(after, last_event_id, own.last_seq))
     return ChatStream(at.chat_feed, follower, STREAM_SECONDS)

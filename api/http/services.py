@@ -21,7 +21,7 @@ from api.http.draining import Draining
 from api.http.flag_board import FlagBoard
 from api.http.hot_calls import HotCalls
 from api.http.live_feed import LiveFeed
-from api.http.rate_limits import RateLimits
+from api.http.rate_limits import Buckets, RateLimits
 from api.http.readiness import Readiness
 from api.http.sampler import Sampler
 from api.providers.orchestration.prefect import Prefect
@@ -52,6 +52,7 @@ class Services:
     keys: KnownKeys
     key_changes: Listener
     limits: RateLimits
+    chat_limits: Buckets
     chat_feed: ChatFeed
     live_feed: LiveFeed
     sampler: Sampler

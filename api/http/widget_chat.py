@@ -33,7 +33,7 @@ from api.http.chat_shapes import (
 )
 from api.http.chat_streams import ChatStream, position
 from api.http.deps import At
-from api.http.errors import Unauthenticated
+from api.http.errors import RateLimited, Unauthenticated
 from api.http.partner_calls import refuse_disabled
 from api.http.problems import documented
 from api.http.services import Services
@@ -47,6 +47,8 @@ _CODES = (
     "database_unavailable",
 )
 _WRITING = (*_CODES, "body_too_large")
+MESSAGES_PER_SECOND, MESSAGES_AT_ONCE = 1.0, 30
+"""How much one person may say: nobody reads faster."""
 _SHOWN_AT_FIRST = 50
 _log = structlog.get_logger("api.widget")
 
@@ -138,9 +140,12 @@ def list_messages(at: At, who: Speaks, after: AfterSeq = 0, limit: Most = 50) ->
     "/messages",
     status_code=201,
     responses={200: {"model": MessageOut, "description": "It had been sent before."}}
-    | documented(*_WRITING, "text_invalid"),
+    | documented(*_WRITING, "text_invalid", "rate_limited"),
 )
 def post_message(at: At, who: Speaks, body: MessageIn, response: Response) -> MessageOut:
+    taken = at.chat_limits.take(who.holder.grant_id)
+    if taken.retry_after:
+        raise RateLimited(taken.retry_after)
     with at.transaction() as session:
         said, new = chat.post(session, who.conversation.id, "user", body.client_id, body.text, at.clock())
     response.status_code = 201 if new else 200

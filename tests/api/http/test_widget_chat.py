@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from api.core.access.holders import Holder
 from api.core.chat import service as chat
 from api.http.services import Services
+from api.http.widget_chat import MESSAGES_AT_ONCE
 from tests.product import BASE_URL
 from tests.widgets import CHAT, headers, newcomers
 
@@ -73,6 +74,14 @@ def test_what_is_sent_again_is_there_once(frame: TestClient) -> None:
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json() == again.json()
     assert len(frame.get(f"{CHAT}/messages").json()["data"]) == 1
+
+
+def test_nobody_can_flood_a_founder(frame: TestClient) -> None:
+    answers = [say(frame, f"c{number}", "hello") for number in range(MESSAGES_AT_ONCE + 5)]
+    assert {answer.status_code for answer in answers[:MESSAGES_AT_ONCE]} == {201}
+    assert (answers[-1].status_code, answers[-1].json()["code"]) == (429, "rate_limited")
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    assert frame.get(f"{CHAT}/messages").status_code == 200
 
 
 def test_a_cursor_leads_through_all(frame: TestClient) -> None:
