@@ -1,5 +1,6 @@
 """The loader and the frame: who may put it on a page, and what it may do there."""
 
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
@@ -7,16 +8,21 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+FOREIGN = ("https://evil.example", "https://app.partner.example/", "", "*")
 ORIGINS = ["https://app.partner.example", "http://127.0.0.1:9", "https://evil.example; script-src *"]
 
 
 @pytest.fixture
-def origins(app: FastAPI, integration_id: str) -> list[str]:
+def origins(app: FastAPI, integration_id: str) -> Iterator[list[str]]:
     """Registered ones; the last could only have come past the rules of registration."""
+    change = text("update integrations set origins = :origins where id = :id")
     with app.state.services.transaction() as session:
-        query = text("update integrations set origins = :origins where id = :id")
-        session.execute(query, {"origins": ORIGINS, "id": integration_id})
-    return ORIGINS
+        query = text("select origins from integrations where id = :id")
+        before = session.execute(query, {"id": integration_id}).scalar_one()
+        session.execute(change, {"origins": ORIGINS, "id": integration_id})
+    yield ORIGINS
+    with app.state.services.transaction() as session:
+        session.execute(change, {"origins": before, "id": integration_id})
 
 
 def policy(anyone: TestClient, integration_id: str, origin: str) -> tuple[int, dict[str, str]]:
