@@ -37,6 +37,7 @@ from api.http import (
     integration,
     live_stream,
     ops,
+    people,
     probes,
     static,
     waitlist_start,
@@ -53,7 +54,7 @@ from api.http.hot_calls import HotCalls
 from api.http.live_feed import LiveFeed, look_with
 from api.http.middleware import BodyLimit, RequestContext, SameOrigin, origin_of
 from api.http.pages import chat as chat_pages
-from api.http.pages import dashboard, integrate, live, public, visits, waitlist, widget
+from api.http.pages import dashboard, integrate, live, person, public, visits, waitlist, widget
 from api.http.pages import ops as ops_pages
 from api.http.pages import webhooks as webhook_pages
 from api.http.rate_limits import Buckets, RateLimits
@@ -84,6 +85,7 @@ ROUTERS = (
     webhooks.partners,
     webhooks.founders,
     features.router,
+    people.router,
     ops.router,
     public.router,
     visits.router,
@@ -95,6 +97,7 @@ ROUTERS = (
     integrate.router,
     waitlist.router,
     ops_pages.router,
+    person.router,
 )
 
 

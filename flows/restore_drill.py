@@ -58,9 +58,10 @@ def restore_drill(
 ) -> Any:
     """Get the data back, prove that the product works on it, and measure how long it took.
 
-    Restores the latest backup to a temporary database at `target`, points staging at it, verifies login,
-    founder tools, integration setup and live users through staging, records RTO and RPO with evidence, puts
-    staging back and destroys the copy. Production is only read.
+    Restores the latest backup to a temporary database at `target`, forgets there whom production has
+    forgotten since, points staging at it, verifies login, founder tools, integration setup and live users
+    through staging, records RTO and RPO with evidence, puts staging back and destroys the copy. Production is
+    only read.
 
     Args:
         target: `latest`, or a moment such as 2026-11-22T14:05:00Z.
@@ -82,6 +83,7 @@ def restore_drill(
             promote(drill_id)
             if "amcheck" in checks:
                 verify_structure(drill_id)
+            forget_the_deleted(drill_id)
             point_staging(drill_id)
             verify_product(drill_id, checks)
         except FirstUserError as error:
@@ -151,6 +153,11 @@ def verify_structure(drill_id: str) -> list[str]:
 @task(name="1 open for writing")
 def promote(drill_id: str) -> None:
     wiring.drill_run(drill_id, progress).promote()
+
+
+@task(name="1 forget the deleted people again")
+def forget_the_deleted(drill_id: str) -> list[str]:
+    return tell([wiring.drill_run(drill_id, progress).forget_the_deleted()])
 
 
 @task(name="2 point staging at it")

@@ -13,6 +13,7 @@ from api.core.drills.service import LOCK
 from api.core.errors import Conflict, Refused
 from api.core.keys import service as keys
 from api.core.ports import BackupKeeper, DatabaseProvider, HostingProvider, OnProgress
+from api.core.privacy import tombstones
 from api.db import migrate
 from api.db.engine import Engine, Session, make_engine, session_scope
 from api.db.locks import advisory_lock
@@ -91,6 +92,7 @@ def drilling() -> Drilling:
         hosting=hosting(),
         visitor=visitor,
         mint_key=mint_key,
+        replay_tombstones=tombstones.replay,
         clock=system_clock,
         owner_phone=configured.platform.homepage_owner_phone,
         live_window=timedelta(seconds=configured.service.live_ttl_seconds),

@@ -48,6 +48,7 @@ class Person:
     place: Place
     external_user_id: str
     email: str | None
+    phone: str | None
     status: Status
     referral_code: str
     referred_by: str | None
@@ -97,6 +98,7 @@ def _person(
         place=place,
         external_user_id=f"u-{number + 1:07d}",
         email=_email(rng, number) if rng.random() < 0.9 else None,
+        phone=f"+447700900{rng.randrange(1000):03d}" if rng.random() < 0.3 else None,  # reserved for fiction
         status=status,
         referral_code=f"{rng.getrandbits(48):012x}",
         referred_by=rng.choice(known) if known and rng.random() < 0.2 else None,

@@ -14,6 +14,7 @@ from deployments.local.seed_people import Person, Place, people, seeded_id
 _ENTRY = (
     "id", "space_id", "integration_id", "external_user_id", "email_cipher", "email_index", "status",
     "referral_code", "referred_by", "created_at", "decided_at", "user_id", "ordinal", "rank",
+    "phone_cipher", "phone_index",
 )  # fmt: skip
 _GRANT = ("id", "integration_id", "entry_id", "external_user_id", "created_at", "revoked_at")
 _COUNT_REFERRALS = """
@@ -54,7 +55,7 @@ def load(
 
 
 def _entry(person: Person, vault: Vault) -> tuple[object, ...]:
-    email = person.email
+    email, phone = person.email, person.phone
     return (
         person.entry_id,
         person.place.space_id,
@@ -70,6 +71,8 @@ def _entry(person: Person, vault: Vault) -> tuple[object, ...]:
         person.user_id,
         person.ordinal,
         person.ordinal,
+        vault.seal(phone, person.entry_id) if phone else None,
+        vault.index(phone) if phone else None,
     )
 
 

@@ -1,5 +1,6 @@
 """Kill a drill before and after every external call it makes; the sweep alone puts everything right."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -58,6 +59,7 @@ def run_drill(use: Drilling, keep: timedelta = timedelta(0)) -> str:
         run.replay()
         run.check_database(CHECKS)
         run.promote()
+        run.forget_the_deleted()
         run.point_staging()
         run.verify_product(CHECKS)
     except FirstUserError as refused:
@@ -84,6 +86,7 @@ def test_a_drill_passes_and_leaves_nothing(world: World) -> None:
         "live_users",
         "teardown",
         "manifest",
+        "tombstones",
     }
     assert (world.staging, world.copies) == (HOME, set())
     assert sweep(use) == []
@@ -156,6 +159,26 @@ def test_a_copy_that_lacks_a_table_is_a_failed_drill_and_not_a_crash(world: Worl
     assert drill.status is DrillStatus.FAILED
     assert any("does not exist" in issue or "no such table" in issue for issue in drill.issues)
     assert (world.staging, world.copies) == (HOME, set())
+
+
+def test_a_copy_that_does_not_forget_the_deleted_is_never_served(world: World) -> None:
+    def failing(_source: Session, copy: Session) -> tuple[int, int]:
+        copy.execute(text("SELECT 1 FROM no_such_table"))
+        return 0, 0
+
+    broken: list[Callable[[Session, Session], tuple[int, int]]] = [failing, lambda _source, _copy: (3, 1)]
+    for replay in broken:
+        use = Drilling(**{**_fields(drilling(world)), "replay_tombstones": replay})
+        drill_id = run_drill(use)
+        with world.transaction() as session:
+            drill = service.get(session, drill_id)
+        assert drill.status is DrillStatus.FAILED
+        assert "Deleted people could not be forgotten" in drill.issues[0]
+        assert "point" not in world.calls and drill.rto_seconds is None
+        assert (world.staging, world.copies) == (HOME, set())
+    assert [(c.expected, c.observed) for c in drill.checks if c.name == "tombstones"] == [
+        ("3 replayed, nobody left", "3 replayed, 1 people left")
+    ]
 
 
 def test_a_kept_copy_survives_the_sweep_until_it_is_released(world: World) -> None:

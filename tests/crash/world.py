@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import text
+
 from api.core.clock import system_clock
 from api.core.drills.drilling import DEFAULT_CHECKS, Drilling
 from api.core.ports import (
@@ -19,10 +21,12 @@ from api.core.ports import (
     RestoreTarget,
     ServiceState,
 )
+from api.core.privacy import tombstones
 from api.db import migrate
 from api.db.engine import Engine, Session, session_scope
 
 HOME = "own"
+_NAMES = text("SELECT user_id, external_user_id FROM entries")
 CHECKS = [name for name in DEFAULT_CHECKS if name not in {"login", "founder_tools"}]
 
 
@@ -162,8 +166,14 @@ class FakeVisitor:
 
     def partner_json(self, path: str, api_key: str) -> Mapping[str, Any]:
         with self._world.external(f"partner {path}"):
-            rows = self._sample()["live"]
+            rows = self._live()
             return {"data": rows, "has_more": False, "count": len(rows)}
+
+    def _live(self) -> list[Mapping[str, Any]]:
+        """As the API names people: by what the partner calls them."""
+        with Session(self._world.engine) as session:
+            names = {row.user_id: row.external_user_id for row in session.execute(_NAMES)}
+        return [{**row, "external_user_id": names[row["user_id"]]} for row in self._sample()["live"]]
 
     def _sample(self) -> Mapping[str, Any]:
         from api.core.drills import queries
@@ -186,6 +196,7 @@ def drilling(world: World) -> Drilling:
         hosting=FakeHosting(world),
         visitor=visitor,
         mint_key=lambda _session, _integration, _now: "key",
+        replay_tombstones=tombstones.replay,
         clock=system_clock,
         owner_phone="+15550100001",
         live_window=timedelta(seconds=90),

@@ -89,6 +89,7 @@ class Grant(Base):
     __tablename__ = "grants"
     __table_args__ = (
         Index("ix_grants_integration_id", "integration_id", "external_user_id", "revoked_at"),
+        Index("ix_grants_entry_id", "entry_id"),  # deleting an entry finds its grants by it
         Index("uq_grants_entry_id", "entry_id", unique=True, postgresql_where=text("revoked_at is null")),
     )
 

@@ -3,6 +3,11 @@
 Both are ordinary rows, so they travel through the WAL into every restored copy. Each carries the snapshot
 under which it was taken; with the rows' immutable `created_xid` (or `xmin` where rows change) the copy can
 tell which of its rows the source had already counted, so the comparison is exact on a busy source.
+
+People may be deleted between a fingerprint and the moment that is restored. Their tombstones carry the hashes
+of the rows that went with them, for as long as a fingerprint may need them: a deletion is accounted for
+exactly, and any other missing row is a loss. Samples name people by our own random ids, which stand for
+nobody once the person is deleted.
 """
 
 import json
@@ -13,17 +18,12 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from api.core.drills import queries
 from api.core.drills.models import BeaconRow, FingerprintRow
+from api.core.fingerprints import IMMUTABLE_COLUMNS, row_hash
 
-CHOSEN_TABLES: Mapping[str, str] = {
-    "founders": "id, phone_index, created_at",
-    "spaces": "id, slug, owner_id, created_at",
-    "integrations": "id, space_id, created_at",
-    "api_keys": "id, integration_id, secret_sha256, created_at",
-    "entries": "id, seq, space_id, integration_id, external_user_id, referral_code, created_at",
-    "grants": "id, integration_id, entry_id, external_user_id, created_at",
-}
-"""Tables that a fingerprint covers, each with the columns that never change after insertion."""
+CHOSEN_TABLES = tuple(IMMUTABLE_COLUMNS)
+"""Tables that a fingerprint covers."""
 
 SAMPLED_TABLES = frozenset({"spaces", "integrations", "entries", "grants", "presence"})
 LIVE_SAMPLE_LIMIT = 500
@@ -85,6 +85,7 @@ def write_fingerprint(session: Session, now: datetime) -> int:
     tables = {
         name: fingerprint_table(session, name, snapshot) for name in existing_tables(session, CHOSEN_TABLES)
     }
+    _drop_settled_hashes(session)
     stored = FingerprintRow(at=now, snapshot=snapshot, tables=tables, facts=cluster_facts(session))
     session.add(stored)
     session.flush()
@@ -92,20 +93,40 @@ def write_fingerprint(session: Session, now: datetime) -> int:
 
 
 def fingerprint_table(session: Session, table: str, snapshot: str) -> dict[str, Any]:
-    """Count and order-free digest of the rows that `snapshot` could see, by their immutable columns.
-
-    The digest is the XOR of the rows' 64-bit hashes: one pass, no sort; a primary key is among the columns,
-    so no two rows cancel out.
-    """
-    columns = CHOSEN_TABLES[table]
+    """Count and order-free digest of the rows that `snapshot` could see, by their immutable columns; those
+    that were deleted with a person since are counted as if they were there."""
     rows, digest = session.execute(
         text(
-            f"SELECT count(*), coalesce(bit_xor(hash_record_extended(ROW({columns}), 0)), 0)::text"  # noqa: S608 - names from the literal above
-            f" FROM public.{table} WHERE pg_visible_in_snapshot(created_xid, CAST(:snapshot AS pg_snapshot))"
+            f"SELECT count(*), coalesce(bit_xor({row_hash(table, 'kept')}), 0) FROM public.{table} AS kept"  # noqa: S608 - names from a literal
+            " WHERE pg_visible_in_snapshot(created_xid, CAST(:snapshot AS pg_snapshot))"
         ),
         {"snapshot": snapshot},
     ).one()
-    return {"rows": rows, "digest": digest}
+    gone, their_digest = _removed(session, table, snapshot)
+    return {"rows": rows + gone, "digest": str(digest ^ their_digest)}
+
+
+def _removed(session: Session, table: str, snapshot: str) -> tuple[int, int]:
+    """(rows, XOR of their hashes) that `snapshot` could see and a person's deletion took away after it."""
+    if not existing_tables(session, {"tombstones"}):
+        return 0, 0
+    gone, digest = session.execute(_REMOVED, {"table": table, "snapshot": snapshot}).one()
+    return gone, digest
+
+
+def removed_since(session: Session, space_id: str, snapshot: str) -> Mapping[str, int]:
+    """How many entries and grants of the space the snapshot saw that went with deleted people since."""
+    counts = session.execute(_REMOVED_OF_SPACE, {"space": space_id, "snapshot": snapshot}).mappings().one()
+    return {name: int(number) for name, number in counts.items()}
+
+
+def _drop_settled_hashes(session: Session) -> None:
+    """Once the previous fingerprint and the newest beacon were taken after a deletion, no copy that holds
+    this one needs the hashes of the removed rows any more."""
+    fingerprint, beacon = queries.newest_fingerprint(session), queries.newest_beacon(session)
+    if fingerprint and beacon and existing_tables(session, {"tombstones"}):
+        seen = {"fingerprint": fingerprint.snapshot, "beacon": beacon.snapshot}
+        session.execute(_DROP_SETTLED, seen)
 
 
 def cluster_facts(session: Session) -> dict[str, Any]:
@@ -128,9 +149,37 @@ _INTEGRATION = text("""
 """)
 
 _LIVE = text("""
-    SELECT external_user_id, last_seen, status FROM presence
-     WHERE integration_id = :integration AND last_seen > CAST(:now AS timestamptz) - interval '2 minutes'
-     ORDER BY external_user_id LIMIT :limit
+    SELECT user_id, last_seen, presence.status
+      FROM (SELECT * FROM presence
+             WHERE integration_id = :integration
+               AND last_seen > CAST(:now AS timestamptz) - interval '2 minutes'
+             ORDER BY external_user_id LIMIT :limit) presence
+      JOIN entries USING (integration_id, external_user_id)
+     ORDER BY external_user_id
+""")
+
+# A deletion after the snapshot, of a row from before it. `removed` is what `api.core.privacy` writes.
+_REMOVED = text("""
+    SELECT count(*), coalesce(bit_xor((gone->>'hash')::bigint), 0)
+      FROM tombstones, jsonb_array_elements(removed->:table) gone
+     WHERE NOT pg_visible_in_snapshot(created_xid, CAST(:snapshot AS pg_snapshot))
+       AND pg_visible_in_snapshot((gone->>'xid')::xid8, CAST(:snapshot AS pg_snapshot))
+""")
+
+_REMOVED_OF_SPACE = text("""
+    SELECT count(*) FILTER (WHERE kind = 'entries') AS entries,
+           count(*) FILTER (WHERE kind = 'grants') AS grants
+      FROM tombstones, jsonb_each(removed) AS of(kind, rows), jsonb_array_elements(rows) gone
+     WHERE space_id = :space
+       AND NOT pg_visible_in_snapshot(created_xid, CAST(:snapshot AS pg_snapshot))
+       AND pg_visible_in_snapshot((gone->>'xid')::xid8, CAST(:snapshot AS pg_snapshot))
+""")
+
+_DROP_SETTLED = text("""
+    UPDATE tombstones SET removed = '{}'
+     WHERE removed <> '{}'
+       AND pg_visible_in_snapshot(created_xid, CAST(:fingerprint AS pg_snapshot))
+       AND pg_visible_in_snapshot(created_xid, CAST(:beacon AS pg_snapshot))
 """)
 
 _FACTS = text("""

@@ -16,16 +16,15 @@ def live_differences(
     changed: Collection[str],
     target: datetime,
     window: timedelta,
-    sample_is_whole: bool = True,
 ) -> list[str]:
     """Differences between the sampled presence rows and the answer of the live users API.
 
-    Both are rows `{external_user_id, last_seen (RFC 3339), status}`. A user is live at `target` with status
+    Both are rows `{user_id, last_seen (RFC 3339), status}`: differences are kept for ever, and name nobody
+    by what a partner or a person would know them by. A user is live at `target` with status
     `live` and `last_seen` within `window` before it. Returns one sentence per difference.
     """
-    held = {row["external_user_id"]: row for row in sample}
-    shown = {row["external_user_id"]: row for row in observed}
-    last_sampled = max(held, default="")
+    held = {row["user_id"]: row for row in sample}
+    shown = {row["user_id"]: row for row in observed}
     differences: list[str] = []
     for user, row in held.items():
         if user in changed:
@@ -40,11 +39,7 @@ def live_differences(
                 f"{user} was last seen {row['last_seen']} and is shown as {shown[user]['last_seen']}"
             )
     unknown = shown.keys() - held.keys() - set(changed)
-    return differences + [
-        f"{user} is shown and the source did not hold them"
-        for user in sorted(unknown)
-        if sample_is_whole or user <= last_sampled
-    ]
+    return differences + [f"{user} is shown and the source did not hold them" for user in sorted(unknown)]
 
 
 def field_differences(expected: Mapping[str, Any], observed: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from api.core.drills.beacons import LIVE_SAMPLE_LIMIT
+from api.core.drills.beacons import LIVE_SAMPLE_LIMIT, removed_since
 from api.core.drills.compare import field_differences, live_differences
 from api.core.drills.records import Beacon, CheckResult, CheckStatus, check
 from api.core.errors import FirstUserError
@@ -66,7 +66,7 @@ def founder_tools(scene: Scene) -> CheckResult:
     space = _sampled(scene, "space")
     html = scene.visitor.page("/app")
     answer = scene.visitor.founder_json(f"/api/founder/v1/spaces/{space['slug']}")
-    since = _created_since(scene, space["id"])
+    since = _changed_since(scene, space["id"])
     expected = {name: space[name] for name in ("id", "slug", "name", "created_at")}
     expected |= {"entries": space["entries"] + since["entries"], "grants": space["grants"] + since["grants"]}
     observed = {**answer, "entries": answer["entries"]["total"], "grants": answer["grants"]["total"]}
@@ -95,15 +95,10 @@ def live_users(scene: Scene) -> CheckResult:
     """The live users API answers a partner's key with exactly those who were live on the source."""
     _sampled(scene, "integration")
     rows, answer = _all_live(scene)
-    sample: Sequence[Mapping[str, Any]] = scene.beacon.sample["live"]
+    sample, observed = _by_our_ids(scene, rows)
     changed = _presence_changed(scene)
     differences = live_differences(
-        sample,
-        rows,
-        changed=changed,
-        target=scene.target,
-        window=scene.live_window,
-        sample_is_whole=len(sample) < LIVE_SAMPLE_LIMIT,
+        sample, observed, changed=changed, target=scene.target, window=scene.live_window
     )
     if answer["count"] != len(rows):
         differences.append(f"the answer counts {answer['count']} and lists {len(rows)}")
@@ -162,8 +157,15 @@ def _sessions(copy: Session) -> int:
     return copy.execute(text("SELECT count(*) FROM sessions")).scalar_one()
 
 
+def _changed_since(scene: Scene, space_id: str) -> Mapping[str, int]:
+    """By how much the space's numbers rightly differ from the beacon's: rows that its snapshot had not seen
+    yet, less those that went with deleted people."""
+    created = _created_since(scene, space_id)
+    removed = removed_since(scene.copy, space_id, scene.beacon.snapshot)
+    return {name: number - removed[name] for name, number in created.items()}
+
+
 def _created_since(scene: Scene, space_id: str) -> Mapping[str, int]:
-    """Rows of the space that the copy holds and the beacon's snapshot had not seen yet."""
     counts = scene.copy.execute(
         text("""
             SELECT (SELECT count(*) FROM entries WHERE space_id = :space
@@ -177,16 +179,55 @@ def _created_since(scene: Scene, space_id: str) -> Mapping[str, int]:
     return dict(counts.mappings().one())
 
 
+def _by_our_ids(
+    scene: Scene, rows: Sequence[Mapping[str, Any]]
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """(sample, observed) under our own ids. The sample without those who were deleted since; of what is shown
+    nothing that a sample cut short says nothing about."""
+    sample: Sequence[Mapping[str, Any]] = scene.beacon.sample["live"]
+    sampled = [row["user_id"] for row in sample]
+    asked = {
+        "integration": scene.beacon.sample["integration"]["id"],
+        "shown": [row["external_user_id"] for row in rows],
+        "sampled": sampled,
+    }
+    theirs = {row.user_id: row.external_user_id for row in scene.copy.execute(_PEOPLE, asked)}
+    ours = {external: user for user, external in theirs.items()}
+    deleted = frozenset(scene.copy.execute(_DELETED, {"sampled": sampled}).scalars())
+    last = max((theirs[user] for user in sampled if user in theirs), default="")
+    cut_short = len(sample) >= LIVE_SAMPLE_LIMIT
+    observed: list[Mapping[str, Any]] = [
+        {**row, "user_id": ours.get(row["external_user_id"], "someone without an entry")}
+        for row in rows
+        if not cut_short or row["external_user_id"] <= last
+    ]
+    return [row for row in sample if row["user_id"] not in deleted], observed
+
+
+_PEOPLE = text("""
+    SELECT user_id, external_user_id FROM entries
+     WHERE integration_id = :integration AND external_user_id = ANY(:shown)
+    UNION
+    SELECT user_id, external_user_id FROM entries
+     WHERE integration_id = :integration AND user_id = ANY(:sampled)
+""")
+
+_DELETED = text("SELECT user_id FROM tombstones WHERE user_id = ANY(:sampled)")
+
+
 def _presence_changed(scene: Scene) -> frozenset[str]:
-    """Presence rows written after the beacon's snapshot. `xmin` has 32 bits; the epoch is the snapshot's."""
+    """Whose presence was written after the beacon's snapshot. `xmin` has 32 bits; the epoch is the
+    snapshot's."""
     users = scene.copy.execute(
         text("""
             WITH s AS (SELECT CAST(:snapshot AS pg_snapshot) AS snapshot,
                               pg_snapshot_xmax(CAST(:snapshot AS pg_snapshot))::text::numeric AS top)
-            SELECT external_user_id FROM presence, s
+            SELECT entries.user_id
+              FROM s, presence JOIN entries USING (integration_id, external_user_id)
              WHERE integration_id = :integration
                AND NOT pg_visible_in_snapshot(
-                       (xmin::text::numeric + 4294967296 * floor(top / 4294967296))::text::xid8, snapshot)
+                       (presence.xmin::text::numeric + 4294967296 * floor(top / 4294967296))::text::xid8,
+                       snapshot)
         """),
         {"integration": scene.beacon.sample["integration"]["id"], "snapshot": scene.beacon.snapshot},
     )

@@ -77,6 +77,10 @@ def fingerprint_before(session: Session, moment: datetime) -> FingerprintRow | N
     ).first()
 
 
+def newest_fingerprint(session: Session) -> FingerprintRow | None:
+    return session.scalars(select(FingerprintRow).order_by(FingerprintRow.id.desc()).limit(1)).first()
+
+
 def delete_beacons_before(session: Session, moment: datetime) -> None:
     session.execute(delete(BeaconRow).where(BeaconRow.at < moment))
     session.execute(delete(FingerprintRow).where(FingerprintRow.at < moment))

@@ -18,12 +18,14 @@ from api.core.drills.drilling import DATABASE_CHECKS, PRODUCT_CHECKS, STAGING, D
 from api.core.drills.records import Beacon, CheckResult, CheckStatus, DrillStatus, Phase, check
 from api.core.drills.undo import undo
 from api.core.drills.verdict import Verdict, decide
-from api.core.errors import FirstUserError, ProviderError
+from api.core.errors import FirstUserError, ProviderError, Rejected
 from api.core.ports import Handle, OnProgress, ProviderFact, RestorePlan
 from api.db.engine import make_engine
 
 LOOK_BACK = timedelta(days=1)
 BEACONS_TO_LOOK_AT = 2_000
+TOMBSTONES = "tombstones"
+_FORGET = "Look at `tombstones` on the source and on a kept copy. Nobody may be served from a copy before."
 VERIFICATION_ONLY = "Verification only: the copy ran with fsync off, so its RTO does not count."
 
 
@@ -145,6 +147,33 @@ class DrillRun:
         with self._phase(Phase.PROMOTE):
             self._use.database.promote(self._handle())
 
+    def forget_the_deleted(self) -> CheckResult:
+        """People deleted after the target are back in the copy: forget them again, before anyone is served
+        from it. Raises `Rejected` when that fails: staging must not see such a copy."""
+        handle = self._handle()
+        with self._phase(Phase.PROMOTE):
+            try:
+                with self._use.source() as source, self._copy(handle) as copy:
+                    replayed, left = self._use.replay_tombstones(source, copy)
+                    copy.commit()
+            except DBAPIError as error:
+                raise self._not_forgotten(str(error.orig).splitlines()[0]) from None
+        expected, observed = f"{replayed} replayed, nobody left", f"{replayed} replayed, {left} people left"
+        result = check(TOMBSTONES, left == 0, expected, observed, _FORGET)
+        with self._use.transaction() as session:
+            service.add_checks(session, self.id, [result])
+        if left:
+            raise self._not_forgotten(observed)
+        return result
+
+    def _not_forgotten(self, observed: str) -> Rejected:
+        return Rejected(
+            f"Deleted people could not be forgotten on the copy: {observed}.",
+            provider=self._use.database.name,
+            operation=TOMBSTONES,
+            fix=_FORGET,
+        )
+
     def point_staging(self) -> None:
         """Point staging at the copy and wait until it serves from it. Its home is remembered first."""
         handle = self._handle()
@@ -222,9 +251,9 @@ class DrillRun:
     def fail_step(self, error: ProviderError) -> None:
         """A provider that could not restore is an answer: keep it as a failed check of the current phase."""
         with self._use.transaction() as session:
-            phase = service.row(session, self.id).phase
+            name = TOMBSTONES if error.operation == TOMBSTONES else service.row(session, self.id).phase
             result = CheckResult(
-                phase, CheckStatus.FAIL, f"{error.operation} succeeds", error.message, error.fix
+                name, CheckStatus.FAIL, f"{error.operation} succeeds", error.message, error.fix
             )
             service.add_checks(session, self.id, [result])
 

@@ -181,7 +181,8 @@ create table flag_changes (
     after boolean,
     reason text not null,
     changed_by text not null,
-    changed_at timestamptz not null
+    changed_at timestamptz not null,
+    created_xid xid8 not null default pg_current_xact_id()
 );
 create index ix_flag_changes_changed_at on flag_changes (changed_at);
 
@@ -232,16 +233,21 @@ create table milestones (
 insert into milestones
 select id, 'first_call', first_call_at from integrations where first_call_at is not null"""
 
+# Samples of an earlier release name people by what partners call them.
 PEOPLE = """
 create table tombstones (
     id bigint generated always as identity constraint pk_tombstones primary key,
     user_id text not null constraint uq_tombstones_user_id unique,
     entry_id text not null,
+    space_id text not null,
     deleted_at timestamptz not null,
     deleted_by text not null,
-    removed jsonb not null default '{}'
+    removed jsonb not null default '{}',
+    created_xid xid8 not null default pg_current_xact_id()
 );
-create index ix_tombstones_deleted_at on tombstones (deleted_at)"""
+create index ix_tombstones_deleted_at on tombstones (deleted_at);
+create index ix_grants_entry_id on grants (entry_id);
+update ops.beacons set sample = '{}'"""
 
 PRESENCE_MINUTES = """
 create table presence_minutes (
@@ -330,6 +336,7 @@ def downgrade() -> None:
         "drop trigger entries_inserted on entries; drop trigger entries_updated on entries;"
         " drop trigger entries_deleted on entries; drop function count_waiting()"
     )
+    op.execute("drop index ix_grants_entry_id")
     op.execute("alter table api_keys drop column expires_at, drop column created_by")
     op.execute("alter table login_codes drop column channel, drop column ip_index, drop column sent_at")
     op.execute("alter table sessions drop column id, drop column proven_at, drop column browser")

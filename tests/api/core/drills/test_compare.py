@@ -15,7 +15,7 @@ WINDOW = timedelta(seconds=90)
 
 def presence(user: str, age_s: float, status: str = "live") -> dict[str, Any]:
     return {
-        "external_user_id": user,
+        "user_id": user,
         "last_seen": (TARGET - timedelta(seconds=age_s)).isoformat(),
         "status": status,
     }
