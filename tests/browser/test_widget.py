@@ -6,15 +6,17 @@ from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Frame, FrameLocator, Page, expect
 from sqlalchemy import text
 
 from api.core.access.holders import Holder
 from api.providers.messaging.outbox import Outbox
 from api.settings import Settings
 from deployments.local.seed import partner_keys_file
-from tests.browser.chromium import browser, executable, log_in
+from tests.browser.chromium import VIEWS, View, browser, executable, log_in
 from tests.browser.partner_page import PartnerPage, partner_page
+from tests.browser.test_axe import GRAVE
 from tests.browser.test_pages import CONTRAST
 from tests.serving import Served, serving
 from tests.widgets import newcomers
@@ -194,17 +196,33 @@ def test_messages_that_only_pretend_are_ignored(
     assert any("forged" in one for one in sent)
 
 
-def test_the_frame_can_be_read_in_both_schemes(chromium: Browser, partner: PartnerPage) -> None:
-    for scheme in ("light", "dark"):
-        context = chromium.new_context(
-            color_scheme="dark" if scheme == "dark" else "light", viewport={"width": 390, "height": 700}
-        )
-        page = context.new_page()
-        page.goto(partner.origin)
-        frame = widget(page)
-        write(frame, f"in the {scheme} " + "wide " * 40)
-        ratio, where = page.frames[1].evaluate(CONTRAST)
+@pytest.mark.parametrize("view", [VIEWS[0], VIEWS[3]], ids=lambda view: f"{view.scheme}-{view.device}")
+def test_frame_and_thread_can_be_read(
+    chromium: Browser, served: Served, partner: PartnerPage, founder_page: Page, view: View
+) -> None:
+    context = chromium.new_context(
+        color_scheme="dark" if view.scheme == "dark" else "light",
+        viewport={"width": view.width, "height": view.height},
+        storage_state=founder_page.context.storage_state(),
+    )
+    page, thread = context.new_page(), context.new_page()
+    page.goto(partner.origin)
+    write(widget(page), "a word and " + "another " * 40)
+    thread.goto(f"{served.url}/app/chat")
+    thread.get_by_text(partner.user).click()
+    write(thread, "an answer")
+    expect(widget(page).locator("#messages .founder")).to_have_count(1)
+    for place in (page.frames[1], thread.main_frame):
+        ratio, where = place.evaluate(CONTRAST)
         assert ratio >= 4.5, where
-        assert page.frames[1].evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        context.close()
+        assert place.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert grave(place) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    context.close()
+
+
+def grave(place: Frame) -> list[str]:
+    """What axe-core finds there that keeps somebody out."""
+    place.evaluate(Axe().axe_script)
+    found = place.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in GRAVE]

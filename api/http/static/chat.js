@@ -5,6 +5,7 @@
   if (!thread) return;
   const API = `/api/founder/v1/conversations/${thread.dataset.conversation}`;
   const list = document.getElementById("messages");
+  const log = document.getElementById("log");
   const form = document.getElementById("say");
   const problem = document.getElementById("problem");
   const latest = !new URLSearchParams(location.search).has("before");
@@ -37,7 +38,7 @@
     item.append(who, words, time);
     const after = [...list.children].find((other) => Number(other.dataset.seq) > message.seq);
     list.insertBefore(item, after ?? null);
-    list.scrollTop = list.scrollHeight;
+    log.scrollTop = log.scrollHeight;
   }
 
   function read(seq) {
@@ -97,6 +98,6 @@
   });
   document.addEventListener("visibilitychange", () => read(seen));
 
-  list.scrollTop = list.scrollHeight;
+  log.scrollTop = log.scrollHeight;
   follow();
 })();
