@@ -33,6 +33,7 @@ from api.http import (
     founder,
     founder_chat,
     founder_integrations,
+    founder_sessions,
     grants,
     integration,
     live_stream,
@@ -53,8 +54,8 @@ from api.http.flag_board import FlagBoard
 from api.http.hot_calls import HotCalls
 from api.http.live_feed import LiveFeed, look_with
 from api.http.middleware import BodyLimit, RequestContext, SameOrigin, origin_of
+from api.http.pages import account, dashboard, integrate, live, person, public, visits, waitlist, widget
 from api.http.pages import chat as chat_pages
-from api.http.pages import dashboard, integrate, live, person, public, visits, waitlist, widget
 from api.http.pages import ops as ops_pages
 from api.http.pages import webhooks as webhook_pages
 from api.http.rate_limits import Buckets, RateLimits
@@ -81,6 +82,7 @@ ROUTERS = (
     founder_chat.router,
     founder_integrations.router,
     live_stream.router,
+    founder_sessions.router,
     entries.router,
     webhooks.partners,
     webhooks.founders,
@@ -96,6 +98,7 @@ ROUTERS = (
     webhook_pages.router,
     integrate.router,
     waitlist.router,
+    account.router,
     ops_pages.router,
     person.router,
 )

@@ -6,14 +6,16 @@ import structlog
 from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
-from api.core.errors import Refused
-from api.core.founders import identifiers, login, otp, service, sessions
+from api.core.errors import FirstUserError, Refused
+from api.core.founders import identifiers, login, phones, service, sessions
 from api.core.founders.identifiers import Identifier
-from api.core.founders.login import CodeToSend
+from api.core.founders.limits import Limits
+from api.core.founders.login import Asked, CodeToSend
 from api.core.founders.service import FounderView
 from api.core.ports import OutgoingMessage
 from api.db.engine import Session
-from api.http import destinations
+from api.http import browsers, destinations
+from api.http.client_address import client_network
 from api.http.cookies import new_browser_id
 from api.http.deps import At
 from api.http.pages.rendering import render
@@ -22,7 +24,7 @@ from api.http.services import Services
 
 router = APIRouter(prefix="/auth", tags=["login"])
 _COMMON = ("foreign_origin", "body_too_large", "refused", "database_unavailable")
-_ASKING = (*_COMMON, "phone_invalid", "email_invalid")
+_ASKING = (*_COMMON, "phone_invalid", "phone_not_served", "email_invalid")
 _TYPING = (*_COMMON, "code_invalid")
 _log = structlog.get_logger("api.login")
 
@@ -47,25 +49,20 @@ Fields = Annotated[dict[str, str], Depends(fields)]
 def start(request: Request, at: At, body: Fields, tasks: BackgroundTasks) -> Response:
     """`{phone}` or `{email}` → 202, always; the code goes out after the answer."""
     try:
-        identifier = _identifier(body)
+        identifier = _reached(at, _identifier(body))
     except Refused as error:
         if not _is_form(request):
             raise
         shown = {"problem": error, "next": _next(body), "typed": body, "again": False}
         return render(request, "login.html", shown, status=422, title="Log in")
     browser_id = at.cookies.browser_id(request) or new_browser_id()
+    asked = Asked(identifier, browser_id, client_network(request))
     with at.transaction() as session:
-        to_send = login.start(
-            session,
-            at.vault,
-            at.code_signer,
-            identifier,
-            browser_id,
-            at.clock(),
-            at.allowed_phones,
-            _max_codes(at),
+        started = login.start(
+            session, at.vault, at.code_signer, asked, at.clock(), at.allowed_phones, _limits(at)
         )
-    _log.info("code asked for", kind=identifier.kind, entitled=to_send is not None)
+    to_send = started.to_send
+    _log.info("code asked for", kind=identifier.kind, entitled=to_send is not None, refused=started.refused)
     if to_send:
         tasks.add_task(_send, at, to_send)
     response = _code_page(request, identifier, body) if _is_form(request) else _accepted()
@@ -79,7 +76,8 @@ def verify(request: Request, at: At, body: Fields) -> Response:
     """`{code}` → 200 with the session cookie (a form: 303 to the dashboard); 401 for any bad code."""
     now, code = at.clock(), "".join(body.get("code", "").split())
     with at.transaction() as session:
-        attempt = login.verify(session, at.code_signer, at.cookies.browser_id(request) or "", code, now)
+        browser_id = at.cookies.browser_id(request) or ""
+        attempt = login.verify(session, at.code_signer, browser_id, code, now, _limits(at))
         opened = _open(session, at, request, attempt.founder_id) if attempt.founder_id else None
     _log.info("code typed", verdict=attempt.verdict)
     if opened is None:
@@ -106,9 +104,20 @@ def logout(request: Request, at: At) -> Response:
     return response
 
 
-def _max_codes(at: Services) -> int | None:
+def _limits(at: Services) -> Limits | None:
     """Messages that cost nothing need no limit; without one no stranger can lock a drill out."""
-    return None if at.messenger.name == "outbox" else otp.MAX_CODES_PER_WINDOW
+    return Limits(sms=at.settings.messaging.sms_daily_budget) if at.reaches_people else None
+
+
+def _reached(at: Services, identifier: Identifier) -> Identifier:
+    """Raises `Refused` for a number that would cost more than a code is worth, whoever's it is."""
+    if at.reaches_people and identifier.kind == "phone" and not phones.takes_sms(identifier.value):
+        raise Refused(
+            "No code can be sent to that kind of number.",
+            fix="Use a mobile phone's number, or an e-mail address.",
+            code="phone_not_served",
+        )
+    return identifier
 
 
 def _open(session: Session, at: Services, request: Request, founder_id: str) -> tuple[FounderView, str]:
@@ -116,13 +125,23 @@ def _open(session: Session, at: Services, request: Request, founder_id: str) -> 
     before = at.cookies.session(request)
     if before:
         sessions.close_session(session, at.session_signer, before, at.clock())
-    cookie = sessions.open_session(session, at.session_signer, founder_id, at.clock())
+    browser = browsers.described(request.headers.get("user-agent", ""))
+    cookie = sessions.open_session(session, at.session_signer, founder_id, browser, at.clock())
     return service.view(session, at.vault, founder_id), cookie
 
 
 def _send(at: Services, to_send: CodeToSend) -> None:
+    """After the answer: whether it works shows to nobody who asks. What fails is logged and left unmarked."""
     body = f"{to_send.code} is your FirstUser login code. It works for 5 minutes. Nobody will ask you for it."
-    at.messenger.send(OutgoingMessage(to_send.channel, to_send.to, "Your FirstUser login code", body))
+    message = OutgoingMessage(to_send.channel, to_send.to, "Your FirstUser login code", body)
+    try:
+        at.messenger.send(message)
+    except FirstUserError as error:
+        facts = {"channel": to_send.channel, "kind": error.code, "retryable": error.retryable}
+        _log.error("code not sent", id=to_send.id, said=str(error), **facts)
+        return
+    with at.transaction() as session:
+        login.sent(session, to_send.id, at.clock())
 
 
 def _identifier(body: dict[str, str]) -> Identifier:

@@ -90,6 +90,7 @@ CODES: Mapping[str, Code] = {
     "idempotency_key_reused": Code(422, "The Idempotency-Key came with another body before."),
     "cursor_invalid": Code(422, "The cursor is not one that a list handed out."),
     "phone_invalid": Code(422, "That is not a phone number."),
+    "phone_not_served": Code(422, "No code can be sent to that kind of number."),
     "email_invalid": Code(422, "That is not an e-mail address."),
     "return_url_invalid": Code(422, "A return URL is https, or http on localhost, and has no fragment."),
     "origin_invalid": Code(422, "An origin is https://host[:port], or http on localhost, and nothing more."),

@@ -58,6 +58,11 @@ class Services:
     sampler: Sampler
     allowed_phones: Collection[str]
 
+    @property
+    def reaches_people(self) -> bool:
+        """Whether messages leave this machine."""
+        return self.messenger.name != "outbox"
+
 
 def services(request: Request) -> Services:
     return request.app.state.services

@@ -18,6 +18,7 @@ PAGES = {
     "integrate": "/app/integrate",
     "webhooks": "/app/webhooks",
     "ops": "/app/ops",
+    "account": "/app/account",
     "outbox": "/outbox",
 }
 

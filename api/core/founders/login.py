@@ -9,17 +9,38 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from api.core.crypto import Signer, Vault
-from api.core.founders import otp, queries
+from api.core.founders import limits, otp, queries
 from api.core.founders.identifiers import Identifier
-from api.core.founders.models import Founder, LoginCode
+from api.core.founders.limits import Limits, Refusal
+from api.core.founders.models import LoginCode
 from api.core.ids import new_id
+
+_ASKING = b"login codes"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who wants to log in, in which browser, out of which network."""
+
+    identifier: Identifier
+    browser_id: str
+    network: str
 
 
 @dataclass(frozen=True, slots=True)
 class CodeToSend:
+    id: str
     channel: Literal["sms", "email"]
     to: str
     code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """`to_send` is None when nobody is to get a code; `refused` says which limit is the reason, if any is."""
+
+    to_send: CodeToSend | None
+    refused: Refusal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,44 +55,57 @@ def start(
     session: Session,
     vault: Vault,
     signer: Signer,
-    identifier: Identifier,
-    browser_id: str,
+    asked: Asked,
     now: datetime,
     allowed_phones: Collection[str],
-    max_codes: int | None = otp.MAX_CODES_PER_WINDOW,
-) -> CodeToSend | None:
-    """Store a code for the browser; None when nobody is to get it. `max_codes` within `otp.CODES_WINDOW`.
+    allowed: Limits | None,
+) -> Started:
+    """Store a code for the browser; it goes to `allowed_phones` and their e-mails. `allowed` None: no limits.
 
-    Known and unknown people take the same path and leave the same row."""
-    indexes = vault.indexes(identifier.value)
+    Known and unknown people take the same path, at the same cost, and leave the same row."""
+    channel: Literal["sms", "email"] = "sms" if asked.identifier.kind == "phone" else "email"
+    indexes, networks = vault.indexes(asked.identifier.value), vault.indexes(f"network {asked.network}")
+    entitled_phones = {index for phone in allowed_phones for index in vault.indexes(phone)}
+    queries.one_at_a_time(session, _ASKING)  # what is counted stays true until this code counts, too
+    counted = queries.count(session, indexes, networks, now - limits.CODES_WINDOW, now - limits.DAY)
+    refused = limits.refusal(channel, counted, allowed) if allowed else None
     founder = queries.by_index(session, indexes)
-    entitled = founder if founder and _allowed(vault, founder, allowed_phones) else None
-    if max_codes is not None and queries.codes_since(session, indexes, now - otp.CODES_WINDOW) >= max_codes:
-        entitled = None
+    entitled = founder is not None and founder.phone_index in entitled_phones and refused is None
     code, code_id = otp.generate(), new_id("otp")
+    queries.supersede_codes(session, _hashed(asked.browser_id), now)
     queries.add_code(
         session,
         {
             "id": code_id,
-            "founder_id": entitled.id if entitled else None,
-            "browser_id": _hashed(browser_id),
+            "founder_id": founder.id if founder and entitled else None,
+            "browser_id": _hashed(asked.browser_id),
             "identifier_index": indexes[0],
+            "ip_index": networks[0],
             "code_hmac": signer.sign(otp.signed_text(code_id, code)),
+            "channel": channel if entitled else None,
             "expires_at": now + otp.CODE_TTL,
             "created_at": now,
         },
     )
-    channel = "sms" if identifier.kind == "phone" else "email"
-    return CodeToSend(channel, identifier.value, code) if entitled else None
+    return Started(CodeToSend(code_id, channel, asked.identifier.value, code) if entitled else None, refused)
 
 
-def verify(session: Session, signer: Signer, browser_id: str, code: str, now: datetime) -> Attempt:
+def sent(session: Session, code_id: str, now: datetime) -> None:
+    """The carrier took the message. Codes with a channel and without this are those that failed."""
+    queries.sent_code(session, code_id, now)
+
+
+def verify(
+    session: Session, signer: Signer, browser_id: str, code: str, now: datetime, allowed: Limits | None
+) -> Attempt:
     """Judge the code that was typed. The try is counted whatever comes of it, so the door must commit."""
     row = queries.newest_code(session, _hashed(browser_id))
-    matches = row is not None and signer.verify(otp.signed_text(row.id, code), row.code_hmac)
-    verdict = otp.judge(_state(row), matches, now)
     if row is None:
-        return Attempt(verdict, None)
+        return Attempt(otp.judge(None, False, now), None)
+    queries.one_at_a_time(session, row.identifier_index)  # guesses of many browsers at one person
+    wrong_tries = queries.wrong_tries(session, row.identifier_index, now - limits.DAY)
+    locked = allowed is not None and wrong_tries >= allowed.wrong_tries
+    verdict = otp.judge(_state(row, locked), signer.verify(otp.signed_text(row.id, code), row.code_hmac), now)
     queries.count_try(session, row.id)
     if verdict != "valid":
         return Attempt(verdict, None)
@@ -79,14 +113,8 @@ def verify(session: Session, signer: Signer, browser_id: str, code: str, now: da
     return Attempt(verdict, row.founder_id)
 
 
-def _state(row: LoginCode | None) -> otp.CodeState | None:
-    if row is None:
-        return None
-    return otp.CodeState(row.founder_id, row.tries, row.used_at is not None, row.expires_at)
-
-
-def _allowed(vault: Vault, founder: Founder, allowed_phones: Collection[str]) -> bool:
-    return vault.open(founder.phone_cipher, founder.id) in allowed_phones
+def _state(row: LoginCode, locked: bool) -> otp.CodeState:
+    return otp.CodeState(row.founder_id, row.tries, locked, row.used_at is not None, row.expires_at)
 
 
 def _hashed(browser_id: str) -> str:

@@ -27,7 +27,9 @@ class LoginCode(Base):
         Index("ix_login_codes_browser_id", "browser_id", "created_at"),
         Index("ix_login_codes_identifier_index", "identifier_index", "created_at"),
         Index("ix_login_codes_ip_index", "ip_index", "created_at"),
-        Index("ix_login_codes_sent_at", "sent_at", postgresql_where=text("sent_at is not null")),
+        Index(
+            "ix_login_codes_channel", "channel", "created_at", postgresql_where=text("channel is not null")
+        ),
     )
 
     id: Mapped[str] = mapped_column(Text, primary_key=True)

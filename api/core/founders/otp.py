@@ -7,11 +7,8 @@ from typing import Literal
 
 CODE_TTL = timedelta(minutes=5)
 MAX_TRIES = 5
-# Enough for a person who mistypes, too few for someone who pumps messages at a founder's phone.
-MAX_CODES_PER_WINDOW = 20
-CODES_WINDOW = timedelta(hours=1)
 
-Verdict = Literal["valid", "no_code", "used", "expired", "too_many_tries", "wrong"]
+Verdict = Literal["valid", "no_code", "used", "expired", "too_many_tries", "locked", "wrong"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +17,7 @@ class CodeState:
 
     founder_id: str | None
     tries: int
+    locked: bool  # too many wrong tries at this person, by whatever browser
     used: bool
     expires_at: datetime
 
@@ -43,4 +41,6 @@ def judge(state: CodeState | None, matches: bool, now: datetime) -> Verdict:
         return "expired"
     if state.tries >= MAX_TRIES:
         return "too_many_tries"
+    if state.locked:
+        return "locked"
     return "valid" if matches and state.founder_id else "wrong"

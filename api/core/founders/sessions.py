@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from api.core.crypto import Signer
+from api.core.errors import NotFound
 from api.core.founders import queries
 from api.core.founders.models import FounderSession
 from api.core.ids import new_id
@@ -29,14 +30,27 @@ class OpenSession:
     proven_at: datetime
 
 
-def open_session(session: Session, signer: Signer, founder_id: str, now: datetime) -> str:
-    """A new session's cookie value."""
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A session that is alive, as its founder recognises it; `browser` in words."""
+
+    id: str
+    browser: str
+    created_at: datetime
+    last_seen_at: datetime
+    proven_at: datetime
+    expires_at: datetime
+
+
+def open_session(session: Session, signer: Signer, founder_id: str, browser: str, now: datetime) -> str:
+    """A new session's cookie value. `browser`: what its founder will recognise it by."""
     random_id = secrets.token_urlsafe(32)
     queries.add_session(
         session,
         {
             "id_hash": _hash(random_id),
             "id": new_id("ses"),
+            "browser": browser,
             "proven_at": now,
             "founder_id": founder_id,
             "created_at": now,
@@ -70,8 +84,35 @@ def close_session(session: Session, signer: Signer, cookie: str, now: datetime) 
         queries.revoke_session(session, id_hash, now)
 
 
+def of_founder(session: Session, founder_id: str, now: datetime) -> list[SessionView]:
+    """Those that are alive, the one used last first."""
+    return [
+        SessionView(one.id, one.browser, one.created_at, one.last_seen_at, one.proven_at, ends_at(one))
+        for one in queries.sessions_of(session, founder_id)
+        if is_alive(one, now)
+    ]
+
+
+def end(session: Session, founder_id: str, session_id: str, now: datetime) -> None:
+    """End one of the founder's own sessions. Idempotent. Raises `NotFound`."""
+    found = queries.session_by_id(session, founder_id, session_id)
+    if found is None:
+        raise NotFound(f"There is no session {session_id}.")
+    queries.revoke_session(session, found.id_hash, now)
+
+
+def end_all(session: Session, founder_id: str, now: datetime) -> int:
+    """End every session of the founder; how many there were."""
+    return queries.revoke_sessions_of(session, founder_id, now)
+
+
+def ends_at(found: FounderSession) -> datetime:
+    """When it ends by itself unless it is used before."""
+    return min(found.expires_at, found.last_seen_at + IDLE)
+
+
 def is_alive(found: FounderSession, now: datetime) -> bool:
-    return found.revoked_at is None and now < found.expires_at and now - found.last_seen_at < IDLE
+    return found.revoked_at is None and now < ends_at(found)
 
 
 def _verified(signer: Signer, cookie: str) -> bytes | None:

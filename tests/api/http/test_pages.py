@@ -9,7 +9,17 @@ from starlette.testclient import TestClient
 from api.http.pages.rendering import STATIC
 
 VENDOR = STATIC / "vendor"
-PAGES = ("/", "/login", "/outbox", "/app", "/app/live", "/app/chat", "/app/integrate", "/app/webhooks")
+PAGES = (
+    "/",
+    "/login",
+    "/outbox",
+    "/app",
+    "/app/live",
+    "/app/chat",
+    "/app/integrate",
+    "/app/webhooks",
+    "/app/account",
+)
 
 
 class Outline(HTMLParser):
@@ -48,7 +58,9 @@ def test_every_page_has_one_outline_and_asks_no_other_host(founder: TestClient, 
     )
 
 
-@pytest.mark.parametrize("path", ["/app", "/app/live", "/app/integrate", "/app/ops", "/app/ops/drills/drl_x"])
+@pytest.mark.parametrize(
+    "path", ["/app", "/app/live", "/app/integrate", "/app/account", "/app/ops", "/app/ops/drills/drl_x"]
+)
 def test_tools_need_a_login_and_lead_back(anyone: TestClient, path: str) -> None:
     answer = anyone.get(path)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/login?next={path}")

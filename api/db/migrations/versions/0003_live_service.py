@@ -264,7 +264,7 @@ alter table login_codes
     add column ip_index bytea,
     add column sent_at timestamptz;
 create index ix_login_codes_ip_index on login_codes (ip_index, created_at);
-create index ix_login_codes_sent_at on login_codes (sent_at) where sent_at is not null;
+create index ix_login_codes_channel on login_codes (channel, created_at) where channel is not null;
 alter table sessions
     add column id text,
     add column proven_at timestamptz,
