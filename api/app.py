@@ -54,7 +54,18 @@ from api.http.flag_board import FlagBoard
 from api.http.hot_calls import HotCalls
 from api.http.live_feed import LiveFeed, look_with
 from api.http.middleware import BodyLimit, RequestContext, SameOrigin, origin_of
-from api.http.pages import account, dashboard, integrate, live, person, public, visits, waitlist, widget
+from api.http.pages import (
+    account,
+    dashboard,
+    integrate,
+    joining,
+    live,
+    person,
+    public,
+    visits,
+    waitlist,
+    widget,
+)
 from api.http.pages import chat as chat_pages
 from api.http.pages import ops as ops_pages
 from api.http.pages import webhooks as webhook_pages
@@ -90,6 +101,7 @@ ROUTERS = (
     people.router,
     ops.router,
     public.router,
+    joining.router,
     visits.router,
     dashboard.router,
     live.router,

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 VISITS_BURST = 300
 VISITS_PER_SECOND = 10.0
+JOINING_BURST, JOINING_PER_SECOND = 10, 10 / 3600
+JOINING_AGAIN_BURST, JOINING_AGAIN_PER_SECOND = 3, 3 / 3600
+JOINING_ALL_BURST, JOINING_ALL_PER_SECOND = 500, 500 / 86_400
 FAILURES_BURST = 200
 FAILURES_PER_SECOND = 1.0
 _MAX_BUCKETS = 10_000
@@ -72,12 +75,16 @@ class Buckets:
 
 class RateLimits:
     """`of_key` for every authenticated call. By network (`client_network`): `failed` and `blocked` for those
-    who try bad keys, `visited` for those who look at pages of visitors."""
+    who try bad keys, `visited` for those who look at pages of visitors;
+    `joining` for the homepage's mails."""
 
     def __init__(self, per_second: float, burst: int, now: Callable[[], float] = time.monotonic) -> None:
         self._keys = Buckets(per_second, burst, now)
         self._failures = Buckets(FAILURES_PER_SECOND, FAILURES_BURST, now)
         self._visits = Buckets(VISITS_PER_SECOND, VISITS_BURST, now)
+        self._joining = Buckets(JOINING_PER_SECOND, JOINING_BURST, now)
+        self._joining_again = Buckets(JOINING_AGAIN_PER_SECOND, JOINING_AGAIN_BURST, now)
+        self._joining_all = Buckets(JOINING_ALL_PER_SECOND, JOINING_ALL_BURST, now)
         self._policy = b'"key";q=%d;w=%d' % (burst, max(1, math.ceil(burst / per_second)))
 
     def of_key(self, key_id: str) -> Taken:
@@ -90,6 +97,15 @@ class RateLimits:
     def visited(self, network: str) -> int:
         """Count a look; seconds to wait when there were too many, else 0."""
         return self._visits.take(network).retry_after
+
+    def joining(self, network: str, address: str) -> int:
+        """Count a mail to the address, asked for from the network; seconds to wait when there were too many
+        from there, to there or in all, else 0."""
+        return max(
+            self._joining.take(network).retry_after,
+            self._joining_again.take(address).retry_after,
+            self._joining_all.take("").retry_after,
+        )
 
     def failed(self, network: str) -> int:
         """Count a bad key; seconds to wait when there were too many, else 0."""

@@ -1,34 +1,18 @@
-"""Pages without a session: homepage, login, and the outbox of messages that never left the machine."""
+"""Pages without a session: login, and the outbox of messages that never left the machine."""
 
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.core.access import service as access
 from api.core.errors import NotFound
 from api.core.founders import sessions
-from api.core.presence import service as presence
-from api.db.engine import driver_connection
 from api.http import destinations
 from api.http.deps import At
 from api.http.pages.rendering import outbox_is_public, render
 from api.providers.messaging.outbox import Outbox
 
 router = APIRouter(include_in_schema=False)
-
-
-@router.get("/")
-def homepage(request: Request, at: At) -> Response:
-    """The public face of the space VITE_HOMEPAGE_SPACE_SLUG."""
-    live = 0
-    with at.transaction() as session:
-        space = access.public_space(session, at.settings.platform.homepage_space_slug)
-        if space:
-            window = at.settings.service.live_ttl_seconds
-            connection = driver_connection(session)
-            live = presence.count_live(connection, space.integration_ids, at.clock(), window)
-    return render(request, "home.html", {"space": space, "live": live})
 
 
 @router.get("/login")
