@@ -2,13 +2,12 @@
 
 One connection listens for the database's word that something was said; it is only a hint. Every `POLL_S`, and
 at each hint, one query asks what stands behind the position of each follower. No stream holds a connection,
-and none holds more than `QUEUE` messages: who reads slowly falls behind, and is caught up with later.
+and none more than a few messages: who reads slowly falls behind, and catches up later.
 """
 
 import asyncio
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 
 import psycopg
 import structlog
@@ -19,74 +18,16 @@ from api.core.chat import service as chat
 from api.core.chat.service import MessageView
 from api.core.errors import Refused
 from api.db.engine import DATABASE_AWAY, Session
+from api.http.chat_followers import Follower
 from api.http.draining import Draining
 from api.http.flag_board import FlagBoard
 
 POLL_S = 2.0
-QUEUE = 64
 BATCH = 50
 MOST_STREAMS = 2_000
-MOST_STREAMS_PER_CONVERSATION = 20
+MOST_STREAMS_PER_SIDE = 20  # of one conversation: nobody keeps the other out
 _RECONNECT_S = 1.0
 _log = structlog.get_logger("api.chat_feed")
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Why a stream is over: `expired`, `revoked`, `disabled`, `draining` or `interrupted`."""
-
-    reason: str
-
-
-class Follower:
-    """One open stream: where it stands, and what it has not sent yet."""
-
-    def __init__(
-        self,
-        conversation_id: str,
-        position: int,
-        grant_id: str | None = None,
-        integration_id: str | None = None,
-    ) -> None:
-        self.conversation_id, self.position = conversation_id, position
-        self.grant_id, self.integration_id = grant_id, integration_id
-        self._waiting: asyncio.Queue[MessageView] = asyncio.Queue(QUEUE)
-        self._end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
-        self._behind = False
-
-    @property
-    def is_full(self) -> bool:
-        return self._waiting.full()
-
-    @property
-    def wants_more(self) -> bool:
-        """Everything has been sent, and there was something that found no room."""
-        return self._behind and self._waiting.empty()
-
-    def offer(self, message: MessageView) -> None:
-        """Taken when it is the next one and there is room for it."""
-        self._behind = self.is_full
-        if message.seq > self.position and not self.is_full:
-            self._waiting.put_nowait(message)
-            self.position = message.seq
-
-    def end(self, reason: str) -> None:
-        if not self._end.done():
-            self._end.set_result(End(reason))
-
-    async def next(self, deadline: float) -> MessageView | End:
-        """The next message; or the end, at the loop's time `deadline` at the latest."""
-        if not self._end.done() and not self._waiting.empty():
-            return self._waiting.get_nowait()
-        getting = asyncio.ensure_future(self._waiting.get())
-        try:
-            left = deadline - asyncio.get_running_loop().time()
-            await asyncio.wait({getting, self._end}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            if self._end.done():
-                return self._end.result()
-            return getting.result() if getting.done() else End("expired")
-        finally:
-            getting.cancel()
 
 
 class ChatFeed:
@@ -110,10 +51,11 @@ class ChatFeed:
     def open_streams(self) -> int:
         return sum(len(of_one) for of_one in self._followers.values())
 
-    def check_room(self, conversation_id: str) -> None:
+    def check_room(self, follower: Follower) -> None:
         """Raises `Refused` `too_many_streams`."""
-        of_one = len(self._followers.get(conversation_id, ()))
-        if of_one >= MOST_STREAMS_PER_CONVERSATION or self.open_streams >= MOST_STREAMS:
+        others = self._followers.get(follower.conversation_id, ())
+        same_side = sum(other.grant_id == follower.grant_id for other in others)
+        if same_side >= MOST_STREAMS_PER_SIDE or self.open_streams >= MOST_STREAMS:
             raise Refused("Too many streams are open.", fix="Close some.", code="too_many_streams")
 
     @contextmanager
@@ -236,6 +178,7 @@ class ChatFeed:
 
     async def _drain(self) -> None:
         await self._draining.ended()
+        _log.info("streams end", open=self.open_streams)
         self._end_all("draining")
 
     def _end_all(self, reason: str) -> None:

@@ -8,7 +8,8 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Scope, Send
 
-from api.http.chat_feed import ChatFeed, End, Follower
+from api.http.chat_feed import ChatFeed
+from api.http.chat_followers import End, Follower
 from api.http.chat_shapes import message
 
 HEARTBEAT_S = 15.0
@@ -29,9 +30,12 @@ def position(after: int, last_event_id: str | None, last_seq: int) -> int:
 
 class ChatStream(EventSourceResponse):
     """Events `message` (`id` is its `seq`) and, last, `end` with the reason. A client that takes nothing for
-    `SEND_TIMEOUT_S` is dropped; it may come back and go on where it stopped."""
+    `SEND_TIMEOUT_S` is dropped; it may come back and go on where it stopped.
+
+    Raises `Refused` `too_many_streams`."""
 
     def __init__(self, feed: ChatFeed, follower: Follower, seconds: float) -> None:
+        feed.check_room(follower)
         super().__init__(
             _events(feed, follower, seconds),
             ping=HEARTBEAT_S,

@@ -9,7 +9,7 @@ from api.core.access import service as access
 from api.core.chat import service as chat
 from api.core.chat.service import ConversationView
 from api.http import chat_shapes, conversations
-from api.http.chat_feed import Follower
+from api.http.chat_followers import Follower
 from api.http.chat_shapes import (
     STREAM,
     AfterSeq,
@@ -141,6 +141,5 @@ def read(at: At, own: Own, body: ReadIn) -> ReadOut:
 )
 async def stream(at: At, own: Own, after: AfterSeq = 0, last_event_id: LastEventId = None) -> Response:
     """Events `message` (`id` is the `seq`) and, after a minute or when this process leaves, `end`."""
-    at.chat_feed.check_room(own.id)
     follower = Follower(own.id, position(after, last_event_id, own.last_seq))
     return ChatStream(at.chat_feed, follower, STREAM_SECONDS)

@@ -19,7 +19,7 @@ from api.core.chat.service import ConversationView
 from api.core.chat.token import WidgetToken
 from api.core.errors import Refused
 from api.http import chat_shapes
-from api.http.chat_feed import Follower
+from api.http.chat_followers import Follower
 from api.http.chat_shapes import (
     STREAM,
     AfterSeq,
@@ -167,7 +167,6 @@ def read(at: At, who: Speaks, body: ReadIn) -> ReadOut:
 async def stream(at: At, who: Speaks, after: AfterSeq = 0, last_event_id: LastEventId = None) -> Response:
     """Events `message` (`id` is the `seq`) and `end` (`reason`: expired, revoked, disabled, draining)."""
     conversation = who.conversation
-    at.chat_feed.check_room(conversation.id)
     begin = position(after, last_event_id, conversation.last_seq)
     follower = Follower(conversation.id, begin, who.holder.grant_id, who.holder.integration_id)
     return ChatStream(at.chat_feed, follower, (who.token.expires_at - at.clock()).total_seconds())

@@ -11,6 +11,9 @@
   const LEAST = 240;
   const MOST = 640;
 
+  const late = (seconds) =>
+    new Promise((_, refuse) => setTimeout(() => refuse(new Error("getToken takes too long.")), seconds * 1000));
+
   function mount({ container, getToken, onError = (error) => console.error("FirstUser:", error) }) {
     const place = typeof container === "string" ? document.querySelector(container) : container;
     if (!place || typeof getToken !== "function") {
@@ -32,7 +35,7 @@
       if (asking) return;
       asking = true;
       try {
-        const { token, frame_url } = await getToken();
+        const { token, frame_url } = await Promise.race([getToken(), late(30)]);
         const url = new URL(frame_url);
         if (typeof token !== "string" || url.origin !== home || url.pathname !== "/widget/frame") {
           throw new TypeError("getToken gave no token and frame_url of this service.");

@@ -1,6 +1,7 @@
 """Streams: live, resumable, over in time, and no burden on the database."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -17,8 +18,8 @@ from api.app import create_app
 from api.core.access.holders import Holder
 from api.core.chat import service as chat
 from api.core.chat.service import ConversationView
-from api.http import chat_feed, chat_streams
-from api.http.chat_feed import Follower
+from api.http import chat_feed, chat_followers, chat_streams
+from api.http.chat_followers import Follower
 from api.http.chat_streams import ChatStream
 from api.settings import Settings
 from tests.serving import Served, serving
@@ -55,9 +56,10 @@ def plain(settings: Settings) -> str:
 
 
 def say(served: Served, talk: ConversationView, *texts: str) -> None:
-    for words in texts:
-        with served.services.transaction() as session:
-            chat.post(session, talk.id, "founder", f"f-{words}", words, served.services.clock())
+    with served.services.transaction() as session:
+        for words in texts:
+            client_id = hashlib.sha256(words.encode()).hexdigest()
+            chat.post(session, talk.id, "founder", client_id, words, served.services.clock())
 
 
 def test_what_is_said_arrives_at_once_and_a_stream_goes_on_where_it_stopped(
@@ -76,6 +78,18 @@ def test_what_is_said_arrives_at_once_and_a_stream_goes_on_where_it_stopped(
     again = listen(client, f"{CHAT}/stream?after=0", headers={"Last-Event-ID": heard.id or ""})
     assert next(again).data["text"] == "away"
     again.close()
+
+
+def test_more_than_a_stream_holds_arrives_all_the_same(
+    served: Served, client: httpx.Client, talk: ConversationView
+) -> None:
+    many = [str(number) for number in range(2 * chat_followers.QUEUE + 7)]
+    say(served, talk, *many)
+    started = monotonic()
+    stream = listen(client, f"{CHAT}/stream")
+    assert [next(stream).data["text"] for _ in many] == many
+    assert monotonic() - started < chat_feed.POLL_S
+    stream.close()
 
 
 def test_a_stream_ends_with_its_token(served: Served, person: Holder) -> None:
@@ -114,10 +128,10 @@ def test_without_the_databases_word_messages_come_all_the_same(
     stream.close()
 
 
-def test_one_conversation_has_so_many_streams_and_no_more(
+def test_one_side_of_a_conversation_has_so_many_streams_and_no_more(
     served: Served, client: httpx.Client, talk: ConversationView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chat_feed, "MOST_STREAMS_PER_CONVERSATION", 2)
+    monkeypatch.setattr(chat_feed, "MOST_STREAMS_PER_SIDE", 2)
     say(served, talk, "hello")
     with ExitStack() as opened:
         for _ in range(2):
@@ -192,7 +206,7 @@ def test_a_client_that_takes_nothing_is_dropped_and_holds_little(
     served: Served, talk: ConversationView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chat_streams, "SEND_TIMEOUT_S", 0.3)
-    say(served, talk, *[str(number) for number in range(3 * chat_feed.QUEUE)])
+    say(served, talk, *[str(number) for number in range(chat_followers.QUEUE + 20)])
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -216,4 +230,4 @@ def test_a_client_that_takes_nothing_is_dropped_and_holds_little(
         return follower.position, open_streams
 
     position, left = asyncio.run(stuck())
-    assert position <= chat_feed.QUEUE + 3 and left == 0
+    assert position <= chat_followers.QUEUE + 3 and left == 0
