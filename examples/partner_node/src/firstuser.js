@@ -77,8 +77,8 @@ export class FirstUser {
   // The whole answer, or `Unreachable`.
   async #fetch(path, request) {
     try {
-      const signal = AbortSignal.timeout(TIMEOUT_MS);
-      const answer = await fetch(`${this.#settings.firstuserUrl}/api/integration/v1${path}`, { ...request, signal });
+      const url = `${this.#settings.firstuserUrl}/api/integration/v1${path}`;
+      const answer = await fetch(url, { ...request, signal: AbortSignal.timeout(TIMEOUT_MS) });
       return { ok: answer.ok, status: answer.status, text: await answer.text() };
     } catch (error) {
       throw new Unreachable(error.cause?.code ?? error.name);

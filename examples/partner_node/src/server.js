@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 
 import { FirstUser, Refused, Unreachable } from "./firstuser.js";
 import { logger } from "./log.js";
+import { Pages } from "./pages.js";
 import { Presence } from "./presence.js";
 import { COOKIE, Sessions } from "./sessions.js";
 import * as webhooks from "./webhooks.js";
@@ -20,24 +21,21 @@ export function createPartner(settings) {
   const firstuser = new FirstUser(settings);
   const presence = new Presence(firstuser, sessions);
   const seen = new webhooks.Seen();
+  const pages = new Pages(settings.firstuserUrl);
   const secure = settings.partnerUrl.startsWith("https://") ? "; Secure" : "";
 
   const routes = {
     "GET /": (request) => {
       const session = sessionOf(request);
-      if (!session) {
-        return page("Welcome", '<form method="post" action="/signup"><label>Name <input name="user_id" required></label>'
-          + "<button>Sign up</button></form>");
-      }
-      if (session.admitted) return redirect("/app");
-      return page(`Hello ${session.userId}`, '<form method="post" action="/join"><button>Ask for access</button></form>');
+      if (!session) return pages.welcome();
+      return session.admitted ? redirect("/app") : pages.ask(session.userId);
     },
 
     // Stands for your own sign-up and login: here a name is enough to be somebody.
     "POST /signup": async (request) => {
       const userId = new URLSearchParams((await rawBody(request)).toString()).get("user_id") ?? "";
       if (!USER_ID.test(userId)) {
-        return page("Sorry", "<p>A name has up to 64 letters, digits, dots and dashes.</p>", 422);
+        return pages.sorry("A name has up to 64 letters, digits, dots and dashes.", 422);
       }
       await end(request);
       const cookie = `${COOKIE}=${sessions.open(userId)}; Path=/; HttpOnly; SameSite=Lax${secure}`;
@@ -56,7 +54,7 @@ export function createPartner(settings) {
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         log.warn(`waitlist start refused user=${session.userId}: ${error.message}`);
-        return page("Sorry", "<p>The waiting list does not take anyone at the moment.</p>", 503);
+        return pages.sorry("The waiting list does not take anyone at the moment.", 503);
       }
     },
 
@@ -67,7 +65,7 @@ export function createPartner(settings) {
       const verifier = session?.recall(query.get("state"));
       if (!verifier || !code) {
         log.warn("callback refused: the state is not this browser's");
-        return page("Sorry", "<p>This visit did not start in this browser. Start again.</p>", 400);
+        return pages.sorry("This visit did not start in this browser. Start again.", 400);
       }
       let userId;
       try {
@@ -75,11 +73,11 @@ export function createPartner(settings) {
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         log.warn(`exchange refused user=${session.userId}: ${error.message}`);
-        return page("Sorry", "<p>The access code did not work. Start again.</p>", 403);
+        return pages.sorry("The access code did not work. Start again.", 403);
       }
       if (userId !== session.userId) {
         log.warn(`exchange refused: the code was for ${userId}, not for ${session.userId}`);
-        return page("Sorry", "<p>That access is someone else's.</p>", 403);
+        return pages.sorry("That access is someone else's.", 403);
       }
       session.admitted = true;
       presence.beat(); // now, and not in half a minute
@@ -91,10 +89,7 @@ export function createPartner(settings) {
     "GET /app": (request) => {
       const session = sessionOf(request);
       if (!session?.admitted) return redirect("/");
-      const widget = escaped(`${settings.firstuserUrl}/widget.js`);
-      return page(`You are in, ${session.userId}`,
-        `<div id="chat"></div><script src="${widget}" defer></script><script src="/public/chat.js" defer></script>`
-        + '<form method="post" action="/logout"><button>Log out</button></form>');
+      return pages.product(session.userId);
     },
 
     "GET /public/chat.js": () => ({ status: 200, headers: { "Content-Type": "text/javascript" }, body: CHAT }),
@@ -115,7 +110,7 @@ export function createPartner(settings) {
 
     "POST /logout": async (request) => {
       await end(request);
-      return redirect("/", { "Set-Cookie": `${COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0${secure}` });
+      return redirect("/", { "Set-Cookie": `${COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax${secure}` });
     },
 
     // Verify the bytes before anything looks into them; 2xx only for what was handled.
@@ -159,8 +154,20 @@ export function createPartner(settings) {
   async function answer(request) {
     const [path, query] = request.url.split("?", 2);
     const route = routes[`${request.method} ${path}`];
-    if (!route) return page("Not found", "", 404);
+    if (!route) return pages.sorry("There is nothing here.", 404);
     return route(request, new URLSearchParams(query));
+  }
+
+  function failed(error) {
+    if (error instanceof BodyTooLarge) {
+      return json({ error: "the body is too large" }, 413, { Connection: "close" });
+    }
+    if (error instanceof Unreachable) {
+      log.error(`FirstUser cannot be reached: ${error.message}`);
+      return pages.sorry("We cannot reach the waiting list. Try again in a minute.", 503);
+    }
+    log.error(error.stack);
+    return pages.sorry("Something went wrong on our side.", 500);
   }
 
   const server = createServer(async (request, response) => {
@@ -188,16 +195,6 @@ async function rawBody(request) {
   return Buffer.concat(pieces);
 }
 
-function failed(error) {
-  if (error instanceof BodyTooLarge) return json({ error: "the body is too large" }, 413, { Connection: "close" });
-  if (error instanceof Unreachable) {
-    log.error(`FirstUser cannot be reached: ${error.message}`);
-    return page("Sorry", "<p>We cannot reach the waiting list. Try again in a minute.</p>", 503);
-  }
-  log.error(error.stack);
-  return page("Sorry", "<p>Something went wrong on our side.</p>", 500);
-}
-
 function cookieOf(request) {
   const found = (request.headers.cookie ?? "").split(/; */).find((one) => one.startsWith(`${COOKIE}=`));
   return found?.slice(COOKIE.length + 1);
@@ -209,13 +206,4 @@ function redirect(location, headers = {}) {
 
 function json(value, status = 200, headers = {}) {
   return { status, headers: { "Content-Type": "application/json", ...headers }, body: JSON.stringify(value) };
-}
-
-function page(title, content, status = 200) {
-  const body = `<!doctype html><html lang="en"><title>${escaped(title)}</title><h1>${escaped(title)}</h1>${content}</html>`;
-  return { status, headers: { "Content-Type": "text/html; charset=utf-8" }, body };
-}
-
-function escaped(text) {
-  return text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
 }

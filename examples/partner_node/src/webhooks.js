@@ -48,8 +48,8 @@ export class Seen {
 
 // At the start: a secret that is none would refuse everything later.
 export function check(secrets) {
-  const whole = (secret) => /^(whsec_)?([A-Za-z0-9+/]{4})+([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(secret);
-  if (!secrets.every(whole)) {
+  const whole = /^(whsec_)?([A-Za-z0-9+/]{4})+([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+  if (!secrets.every((secret) => whole.test(secret))) {
     throw new Error("FIRSTUSER_WEBHOOK_SECRET is not whsec_ and base64: copy it whole.");
   }
 }

@@ -5,5 +5,6 @@
 `firstuser`   the calls to FirstUser's integration API
 `presence`    the heartbeat: who is in right now, and who has left
 `webhooks`    whether a message is really FirstUser's, and whether it was here before
+`pages`       the few pages, and what a browser may load on them
 `app`         the routes
 """

@@ -1,7 +1,6 @@
 """The routes. `create_app(settings)`; `python -m partner` serves it."""
 
 import asyncio
-import html
 import logging
 import re
 import time
@@ -12,12 +11,13 @@ from pathlib import Path
 import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from . import webhooks
 from .firstuser import FirstUser, Refused
+from .pages import Pages
 from .presence import Presence
 from .sessions import COOKIE, Session, Sessions
 from .settings import Settings
@@ -43,7 +43,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/hooks/firstuser", partner.webhook, methods=["POST"]),
             Route("/healthz", partner.health),
         ],
-        exception_handlers={httpx.TransportError: _unreachable},
+        exception_handlers={httpx.TransportError: partner.unreachable},
         lifespan=partner.lifespan,
     )
 
@@ -55,6 +55,7 @@ class Partner:
         self._firstuser = FirstUser(settings)
         self._presence = Presence(self._firstuser, self._sessions)
         self._seen = webhooks.Seen()
+        self._pages = Pages(settings.firstuser_url)
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncGenerator[None]:
@@ -69,23 +70,14 @@ class Partner:
     async def home(self, request: Request) -> Response:
         session = self._session(request)
         if session is None:
-            return _page(
-                "Welcome",
-                '<form method="post" action="/signup"><label>Name <input name="user_id" required></label>'
-                "<button>Sign up</button></form>",
-            )
-        if session.admitted:
-            return RedirectResponse("/app", 303)
-        return _page(
-            f"Hello {session.user_id}",
-            '<form method="post" action="/join"><button>Ask for access</button></form>',
-        )
+            return self._pages.welcome()
+        return RedirectResponse("/app", 303) if session.admitted else self._pages.ask(session.user_id)
 
     async def sign_up(self, request: Request) -> Response:
         """Stands for your own sign-up and login: here a name is enough to be somebody."""
         user_id = (await request.form()).get("user_id", "")
         if not isinstance(user_id, str) or not _USER_ID.fullmatch(user_id):
-            return _page("Sorry", "<p>A name has up to 64 letters, digits, dots and dashes.</p>", 422)
+            return self._pages.sorry("A name has up to 64 letters, digits, dots and dashes.", 422)
         await self._end(request)
         response = RedirectResponse("/", 303)
         response.set_cookie(
@@ -106,7 +98,7 @@ class Partner:
             started = await self._firstuser.start(session.user_id)
         except Refused as error:
             _log.warning("waitlist start refused user=%s: %s", session.user_id, error)
-            return _page("Sorry", "<p>The waiting list does not take anyone at the moment.</p>", 503)
+            return self._pages.sorry("The waiting list does not take anyone at the moment.", 503)
         session.remember(started.state, started.verifier)
         _log.info("waitlist started user=%s", session.user_id)
         return RedirectResponse(started.redirect_url, 303)
@@ -118,15 +110,15 @@ class Partner:
         verifier = session.recall(state) if session else None
         if session is None or verifier is None or not code:
             _log.warning("callback refused: the state is not this browser's")
-            return _page("Sorry", "<p>This visit did not start in this browser. Start again.</p>", 400)
+            return self._pages.sorry("This visit did not start in this browser. Start again.", 400)
         try:
             user_id = await self._firstuser.exchange(code, verifier)
         except Refused as error:
             _log.warning("exchange refused user=%s: %s", session.user_id, error)
-            return _page("Sorry", "<p>The access code did not work. Start again.</p>", 403)
+            return self._pages.sorry("The access code did not work. Start again.", 403)
         if user_id != session.user_id:
             _log.warning("exchange refused: the code was for %s, not for %s", user_id, session.user_id)
-            return _page("Sorry", "<p>That access is someone else's.</p>", 403)
+            return self._pages.sorry("That access is someone else's.", 403)
         session.admitted = True
         self._presence.entered()
         _log.info("access granted user=%s", user_id)
@@ -137,13 +129,7 @@ class Partner:
         session = self._session(request)
         if session is None or not session.admitted:
             return RedirectResponse("/", 303)
-        widget = html.escape(f"{self._settings.firstuser_url}/widget.js")
-        return _page(
-            f"You are in, {session.user_id}",
-            f'<div id="chat"></div><script src="{widget}" defer></script>'
-            '<script src="/public/chat.js" defer></script>'
-            '<form method="post" action="/logout"><button>Log out</button></form>',
-        )
+        return self._pages.product(session.user_id)
 
     async def widget_token(self, request: Request) -> Response:
         """For the page's widget. Whose token it is, the session says and never the browser."""
@@ -189,9 +175,13 @@ class Partner:
     async def health(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
-    def _handle(self, type: str) -> None:
+    async def unreachable(self, request: Request, error: Exception) -> Response:
+        _log.error("FirstUser cannot be reached: %s", type(error).__name__)
+        return self._pages.sorry("We cannot reach the waiting list. Try again in a minute.", 503)
+
+    def _handle(self, kind: str) -> None:
         """What the event means to you. Types that you do not know are none of your business."""
-        if type == "webhook.test":
+        if kind == "webhook.test":
             _log.info("the test event of FirstUser has arrived")
 
     def _session(self, request: Request) -> Session | None:
@@ -213,14 +203,3 @@ async def _raw_body(request: Request) -> bytes | None:
         if len(body) > _MAX_BODY:
             return None
     return body
-
-
-async def _unreachable(request: Request, error: Exception) -> Response:
-    _log.error("FirstUser cannot be reached: %s", type(error).__name__)
-    return _page("Sorry", "<p>We cannot reach the waiting list. Try again in a minute.</p>", 503)
-
-
-def _page(title: str, content: str, status: int = 200) -> HTMLResponse:
-    shown = html.escape(title)
-    page = f'<!doctype html><html lang="en"><title>{shown}</title><h1>{shown}</h1>{content}</html>'
-    return HTMLResponse(page, status)
