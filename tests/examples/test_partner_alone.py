@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from api.core.webhooks import signing
-from deployments.bench.places import free_port
-from tests.examples.conftest import COMMANDS, Integration, running, someone, until
+from tests.examples.conftest import COMMANDS, Integration, quiet_port, running, someone, until
 from tests.receiver import Answer, Receiver, receiving
 
 API = "/api/integration/v1"
@@ -37,7 +36,7 @@ def beats(stand_in: Receiver) -> list[list[dict[str, str]]]:
 def test_the_heartbeat_goes_on_as_fast_as_it_is_asked_to(
     stand_in: Receiver, tmp_path: Path, language: str
 ) -> None:
-    user_id, url = someone(), f"http://127.0.0.1:{free_port()}"
+    user_id, url = someone(), f"http://127.0.0.1:{quiet_port()}"
     said = {"redirect_url": "/", "user": {"external_user_id": user_id}, "next_in": 0.1}
     stand_in.answer = Answer(body=json.dumps(said).encode())
     service = f"http://127.0.0.1:{stand_in.port}"
@@ -61,7 +60,7 @@ def test_the_heartbeat_goes_on_as_fast_as_it_is_asked_to(
 def test_someone_elses_code_does_not_change_who_one_is(
     stand_in: Receiver, tmp_path: Path, language: str
 ) -> None:
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{quiet_port()}"
     said = {"redirect_url": "/", "user": {"external_user_id": "somebody-else"}, "next_in": 30}
     stand_in.answer = Answer(body=json.dumps(said).encode())
     service = f"http://127.0.0.1:{stand_in.port}"
@@ -79,9 +78,9 @@ def test_someone_elses_code_does_not_change_who_one_is(
 
 @pytest.mark.parametrize("language", list(COMMANDS))
 def test_an_outage_is_said_and_survived(tmp_path: Path, language: str) -> None:
-    url, log = f"http://127.0.0.1:{free_port()}", tmp_path / "log"
+    url, log = f"http://127.0.0.1:{quiet_port()}", tmp_path / "log"
     with (
-        running(language, f"http://127.0.0.1:{free_port()}", unknown(url), log),
+        running(language, f"http://127.0.0.1:{quiet_port()}", unknown(url), log),
         httpx.Client(base_url=url, timeout=20) as client,
     ):
         client.post("/signup", data={"user_id": someone()})

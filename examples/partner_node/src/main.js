@@ -16,6 +16,10 @@ function main() {
   };
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
+  server.once("error", (error) => {
+    log.error(error.message);
+    process.exit(1);
+  });
   server.listen(settings.port, settings.host, () => log.info(`listening on ${settings.partnerUrl}`));
   presence.beat();
 }

@@ -17,7 +17,7 @@ export class Pages {
       '<script src="/public/chat.js" defer></script>';
     this.#policy =
       `default-src 'none'; script-src 'self' ${firstuserUrl}; frame-src ${firstuserUrl};` +
-      " connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+      " connect-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'";
   }
 
   welcome() {
@@ -39,7 +39,8 @@ export class Pages {
 
   #page(title, content, status = 200) {
     const shown = escaped(title);
-    const body = `<!doctype html><html lang="en"><title>${shown}</title><h1>${shown}</h1>${content}</html>`;
+    const head = `<title>${shown}</title><link rel="icon" href="data:,">`;
+    const body = `<!doctype html><html lang="en">${head}<h1>${shown}</h1>${content}</html>`;
     const headers = { "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": this.#policy };
     return { status, headers, body };
   }

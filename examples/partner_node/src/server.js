@@ -92,7 +92,9 @@ export function createPartner(settings) {
       return pages.product(session.userId);
     },
 
-    "GET /public/chat.js": () => ({ status: 200, headers: { "Content-Type": "text/javascript" }, body: CHAT }),
+    "GET /public/chat.js": () => {
+      return { status: 200, headers: { "Content-Type": "text/javascript" }, body: CHAT };
+    },
 
     // For the page's widget. Whose token it is, the session says and never the browser.
     "POST /firstuser/widget-token": async (request) => {
@@ -110,7 +112,8 @@ export function createPartner(settings) {
 
     "POST /logout": async (request) => {
       await end(request);
-      return redirect("/", { "Set-Cookie": `${COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax${secure}` });
+      const cookie = `${COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax${secure}`;
+      return redirect("/", { "Set-Cookie": cookie });
     },
 
     // Verify the bytes before anything looks into them; 2xx only for what was handled.

@@ -7,9 +7,11 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import httpx
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -75,8 +77,9 @@ class Partner:
 
     async def sign_up(self, request: Request) -> Response:
         """Stands for your own sign-up and login: here a name is enough to be somebody."""
-        user_id = (await request.form()).get("user_id", "")
-        if not isinstance(user_id, str) or not _USER_ID.fullmatch(user_id):
+        form = parse_qs((await _raw_body(request)).decode(errors="replace"))
+        user_id = form.get("user_id", [""])[0]
+        if not _USER_ID.fullmatch(user_id):
             return self._pages.sorry("A name has up to 64 letters, digits, dots and dashes.", 422)
         await self._end(request)
         response = RedirectResponse("/", 303)
@@ -154,8 +157,6 @@ class Partner:
     async def webhook(self, request: Request) -> Response:
         """Verify the bytes before anything looks into them; 2xx only for what was handled."""
         body = await _raw_body(request)
-        if body is None:
-            return JSONResponse({"error": "the body is too large"}, 413)
         refusal = webhooks.refusal(self._settings.webhook_secrets, request.headers, body, time.time())
         if refusal:
             _log.warning("webhook refused: %s", refusal)
@@ -195,11 +196,11 @@ class Partner:
             await self._presence.left(session.user_id)
 
 
-async def _raw_body(request: Request) -> bytes | None:
-    """None when it is larger than any webhook."""
+async def _raw_body(request: Request) -> bytes:
+    """Raises `HTTPException` 413 when it is larger than any form or webhook."""
     body = b""
     async for piece in request.stream():
         body += piece
         if len(body) > _MAX_BODY:
-            return None
+            raise HTTPException(413)
     return body

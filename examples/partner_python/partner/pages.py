@@ -20,7 +20,7 @@ class Pages:
         self._widget = html.escape(f"{firstuser_url}/widget.js")
         self._policy = (
             f"default-src 'none'; script-src 'self' {firstuser_url}; frame-src {firstuser_url};"
-            " connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+            " connect-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
         )
 
     def welcome(self) -> HTMLResponse:
@@ -38,5 +38,6 @@ class Pages:
 
     def _page(self, title: str, content: str, status: int = 200) -> HTMLResponse:
         shown = html.escape(title)
-        page = f'<!doctype html><html lang="en"><title>{shown}</title><h1>{shown}</h1>{content}</html>'
+        head = f'<title>{shown}</title><link rel="icon" href="data:,">'
+        page = f'<!doctype html><html lang="en">{head}<h1>{shown}</h1>{content}</html>'
         return HTMLResponse(page, status, {"Content-Security-Policy": self._policy})
