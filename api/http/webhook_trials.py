@@ -22,7 +22,6 @@ TRIAL_CODES = (
     "signing_secret_missing",
     "webhook_url_not_allowed",
     "refused",
-    "rate_limited",
 )
 """What a test may be refused with, besides what every call may."""
 

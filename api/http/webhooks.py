@@ -43,7 +43,7 @@ async def test_webhook(at: At, integration_id: Partner) -> WebhookTestOut:
 
 @founders.post(
     "/integrations/{integration_id}/webhooks/test",
-    responses=documented(*FOUNDER_CODES, *TRIAL_CODES, "foreign_origin"),
+    responses=documented(*FOUNDER_CODES, *TRIAL_CODES, "rate_limited", "foreign_origin"),
 )
 async def test_webhook_of(at: At, who: SignedIn, integration_id: str) -> FounderWebhookTestOut:
     """As the partner's own test, with what was sent."""
