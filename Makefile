@@ -7,7 +7,7 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test check bench screenshots lock clean
+.PHONY: help setup browser demo up down status test check bench screenshots lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ setup: $(READY) ## Install the locked environment into .venv
 $(READY): requirements.lock pyproject.toml
 	@sh deployments/setup.sh "$(VENV)"
 	@touch $@
+
+browser: ## Install Debian's Chromium for the browser tests (as root)
+	@sh deployments/browser.sh
 
 demo: $(READY) ## Back up, break, restore and prove it on a scratch stack
 	@$(BIN)/firstuser demo
@@ -30,7 +33,7 @@ down: $(READY) ## Stop the stack (state stays in var/)
 status: $(READY) ## Show what runs
 	@$(BIN)/firstuser status
 
-test: $(READY) ## Lint, type-check and run every test
+test: $(READY) browser ## Lint, type-check and run every test
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/stack tests
 
@@ -43,7 +46,7 @@ check: $(READY) ## ruff, import-linter and pyright
 bench: $(READY) ## Measure against peers and limits; writes var/bench/latest.json
 	@$(BIN)/firstuser bench
 
-screenshots: $(READY) ## Write pictures of the pages into var/screenshots (needs a running stack)
+screenshots: $(READY) browser ## Write pictures of the pages into var/screenshots (needs a running stack)
 	@$(BIN)/python -m tests.browser.screenshots
 
 lock: $(READY) ## Resolve requirements.lock anew from pyproject.toml

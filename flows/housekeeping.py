@@ -9,6 +9,7 @@ from api.core.access import codes, starts
 from api.core.clock import system_clock
 from api.core.drills import service, undo
 from api.core.errors import Conflict
+from api.core.founders import login
 from api.core.idempotency import service as idempotency
 from flows import wiring
 
@@ -39,14 +40,20 @@ def sweep_now() -> list[str]:
 
 @flow(name="prune", flow_run_name="prune", persist_result=False)
 async def prune() -> dict[str, int]:
-    """Drop access codes, waiting list starts and idempotency keys that ended long ago."""
+    """Drop access codes, waiting list starts, idempotency keys and login codes that ended long ago."""
     return await to_thread(prune_now)
 
 
 def prune_now() -> dict[str, int]:
     """How many rows of each went."""
     now, gone = system_clock(), dict[str, int]()
-    for name, forget in (("codes", codes.forget), ("starts", starts.forget), ("keys", idempotency.forget)):
+    ended = {
+        "codes": codes.forget,
+        "starts": starts.forget,
+        "keys": idempotency.forget,
+        "logins": login.forget,
+    }
+    for name, forget in ended.items():
         with wiring.transaction() as session:
             gone[name] = forget(session, now)
     return gone

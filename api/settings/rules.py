@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from api.core.crypto import data_keys
 from api.core.errors import Refused
 from api.core.founders import identifiers
+from api.core.founders.phones import takes_sms
 from api.settings import Settings
 from api.settings.strength import weakness
 
@@ -160,6 +161,11 @@ def _founders(settings: Settings) -> Iterator[Problem]:
     if wrong:
         which = ", ".join(str(number) for number in wrong)
         yield Problem("FOUNDER_PHONES", f"is not a list of phone numbers (see number {which})", fix)
+    deaf = [number for number, phone in enumerate(phones, 1) if _is_e164(phone) and not takes_sms(phone)]
+    if deaf and _reaches_people(settings):
+        which = ", ".join(str(number) for number in deaf)
+        remedy = "List mobile phones: their founders log in by SMS."
+        yield Problem("FOUNDER_PHONES", f"has numbers that no code is sent to (number {which})", remedy)
     if owner and not _is_e164(owner):
         yield Problem("HOMEPAGE_OWNER_PHONE", "is not a phone number", fix)
     elif owner and owner not in phones:

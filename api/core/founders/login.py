@@ -95,6 +95,11 @@ def sent(session: Session, code_id: str, now: datetime) -> None:
     queries.sent_code(session, code_id, now)
 
 
+def forget(session: Session, now: datetime) -> int:
+    """Drop the codes that no limit counts any more; how many."""
+    return queries.delete_codes(session, now - 2 * limits.DAY)
+
+
 def verify(
     session: Session, signer: Signer, browser_id: str, code: str, now: datetime, allowed: Limits | None
 ) -> Attempt:

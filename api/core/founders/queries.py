@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ScalarSelect, func, insert, select, update
+from sqlalchemy import ScalarSelect, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from api.core.founders.limits import Counted
@@ -97,6 +97,12 @@ def newest_code(session: Session, browser_id: str) -> LoginCode | None:
 
 def count_try(session: Session, code_id: str) -> None:
     session.execute(update(LoginCode).where(LoginCode.id == code_id).values(tries=LoginCode.tries + 1))
+
+
+def delete_codes(session: Session, before: datetime) -> int:
+    return len(
+        session.execute(delete(LoginCode).where(LoginCode.created_at < before).returning(LoginCode.id)).all()
+    )
 
 
 def sent_code(session: Session, code_id: str, now: datetime) -> None:

@@ -102,6 +102,7 @@ def test_production_needs_all_twelve_and_says_so_of_each() -> None:
         ("PUBLIC_APP_URL", "https://127.0.0.1"),
         ("FOUNDER_PHONES", "+491701234567, 0170 1234567"),
         ("FOUNDER_PHONES", "+491701234567, +49 170 7654321"),
+        ("FOUNDER_PHONES", "+491701234567, +19005551234"),
         ("HOMEPAGE_OWNER_PHONE", "anna"),
         ("HOMEPAGE_OWNER_PHONE", "+491709999999"),
         ("VITE_HOMEPAGE_SPACE_SLUG", "First User"),
