@@ -26,7 +26,7 @@ class Drilling:
 
     `source` opens a read-only session on production; `mint_key` makes a partner key inside the copy;
     `replay_tombstones(source, copy)` makes the copy forget whom the source has forgotten, and returns how
-    many tombstones that were and how many of their people are still there;
+    many tombstones that were, how many of their people were back in the copy, and how many still are;
     `durable` is False when copies run with fsync off, which makes their RTO one that does not count.
     """
 
@@ -36,7 +36,7 @@ class Drilling:
     hosting: HostingProvider
     visitor: Callable[[], AbstractContextManager[product.Visitor]]
     mint_key: Callable[[Session, str, datetime], str]
-    replay_tombstones: Callable[[Session, Session], tuple[int, int]]
+    replay_tombstones: Callable[[Session, Session], tuple[int, int, int]]
     clock: Clock
     owner_phone: str
     live_window: timedelta

@@ -154,12 +154,12 @@ class DrillRun:
         with self._phase(Phase.PROMOTE):
             try:
                 with self._use.source() as source, self._copy(handle) as copy:
-                    replayed, left = self._use.replay_tombstones(source, copy)
+                    replayed, back, left = self._use.replay_tombstones(source, copy)
                     copy.commit()
             except DBAPIError as error:
                 raise self._not_forgotten(str(error.orig).splitlines()[0]) from None
-        expected, observed = f"{replayed} replayed, nobody left", f"{replayed} replayed, {left} people left"
-        result = check(TOMBSTONES, left == 0, expected, observed, _FORGET)
+        observed = f"{replayed} replayed, {back} people were back, {left} are left"
+        result = check(TOMBSTONES, left == 0, f"{replayed} replayed, 0 are left", observed, _FORGET)
         with self._use.transaction() as session:
             service.add_checks(session, self.id, [result])
         if left:

@@ -33,13 +33,15 @@ def forget(session: Session, user_id: str, *, by: str, at: datetime) -> bool:
     return True
 
 
-def replay(source: Session, copy: Session) -> tuple[int, int]:
-    """Forget on `copy` everyone whom `source` has forgotten: (tombstones replayed, people still there)."""
+def replay(source: Session, copy: Session) -> tuple[int, int, int]:
+    """Forget on `copy` everyone whom `source` has forgotten: (tombstones replayed, people who were back,
+    people who still are)."""
     known = {stone.user_id: stone for stone in queries.tombstones(source)}
-    for user_id in queries.still_there(copy, list(known)):
+    back = queries.still_there(copy, list(known))
+    for user_id in back:
         forget(copy, user_id, by=known[user_id].deleted_by, at=known[user_id].deleted_at)
     queries.add_missing_tombstones(copy, [_row(stone) for stone in known.values()])
-    return len(known), len(queries.still_there(copy, list(known)))
+    return len(known), len(back), len(queries.still_there(copy, list(known)))
 
 
 def person(entry: Mapping[str, Any]) -> dict[str, Any]:

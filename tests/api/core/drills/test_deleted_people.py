@@ -166,9 +166,9 @@ def test_a_copy_forgets_whom_the_source_forgot_as_often_as_it_is_told(engine: En
         forget(engine, 3)
         with Session(copy) as session:
             assert found(session, ["someone-special"])
-        for _ in range(2):
+        for back in (2, 0):
             with Session(engine) as source, session_scope(copy) as session:
-                assert tombstones.replay(source, session) == (3, 0)
+                assert tombstones.replay(source, session) == (3, back, 0)
         with Session(copy) as session, Session(engine) as source:
             assert found(session, ["someone-special"]) == {}
             stones = "SELECT user_id, entry_id, space_id, deleted_at, deleted_by FROM tombstones ORDER BY 1"
