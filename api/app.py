@@ -71,6 +71,7 @@ from api.http.pages import ops as ops_pages
 from api.http.pages import webhooks as webhook_pages
 from api.http.rate_limits import Buckets, RateLimits
 from api.http.readiness import Readiness
+from api.http.recent import Recent
 from api.http.sampler import Sampler
 from api.http.services import Services
 from api.providers.messaging import messenger
@@ -80,6 +81,7 @@ from api.settings import Settings
 from api.settings.check import check, listing
 
 HOT_CONNECTIONS = 5
+HOME_NUMBERS_S = 5.0
 
 ROUTERS = (
     probes.router,
@@ -214,6 +216,7 @@ def compose(settings: Settings) -> Services:
             service.live_ttl_seconds,
             enabled=service.restored_copy is None and service.as_of is None,
         ),
+        home_numbers=Recent(HOME_NUMBERS_S),
         live_feed=LiveFeed(look_with(transaction, clock, service.live_ttl_seconds), draining),
         allowed_phones=frozenset(platform.founder_phone_list),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from api.core.access.service import Standing
 from api.core.chat.token import WidgetKeys
 from api.core.clock import Clock
 from api.core.crypto import Signer, Vault
@@ -23,9 +24,18 @@ from api.http.hot_calls import HotCalls
 from api.http.live_feed import LiveFeed
 from api.http.rate_limits import Buckets, RateLimits
 from api.http.readiness import Readiness
+from api.http.recent import Recent
 from api.http.sampler import Sampler
 from api.providers.orchestration.prefect import Prefect
 from api.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class HomeNumbers:
+    """What the homepage says of its space."""
+
+    live: int
+    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,7 @@ class Services:
     chat_feed: ChatFeed
     live_feed: LiveFeed
     sampler: Sampler
+    home_numbers: Recent[HomeNumbers]
     allowed_phones: Collection[str]
 
     @property

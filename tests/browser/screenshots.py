@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from playwright.sync_api import Page
+
 from api.providers.messaging.outbox import Outbox
 from api.settings import StackSettings, load
 from tests.browser.chromium import VIEWS, browser, executable, log_in
@@ -21,6 +23,24 @@ PAGES = {
     "account": "/app/account",
     "outbox": "/outbox",
 }
+
+LINKED = {
+    "conversation": ("/app/chat", "a[href^='/app/chat/']"),
+    "person": ("/app/waitlist?status=all", "a[href^='/app/users/']"),
+    "drill": ("/app/ops", "a[href^='/app/ops/drills/']"),
+}
+"""Pages of one thing: (where a link to one stands, which link). The first one is taken, if there is any."""
+
+
+def addresses(page: Page, base_url: str) -> dict[str, str]:
+    """All pages by name, for a page whose browser is logged in."""
+    found = dict(PAGES)
+    for name, (path, selector) in LINKED.items():
+        page.goto(base_url + path)
+        link = page.locator(selector)
+        if link.count():
+            found[name] = link.first.get_attribute("href") or path
+    return found
 
 
 def main() -> int:
@@ -42,7 +62,9 @@ def main() -> int:
 
 def take(base_url: str, outbox: Outbox, phone: str, folder: Path) -> None:
     with browser() as chromium:
-        cookies = log_in(chromium.new_page(), base_url, outbox, phone)
+        page = chromium.new_page()
+        cookies = log_in(page, base_url, outbox, phone)
+        pages = addresses(page, base_url)
         for view in VIEWS:
             context = chromium.new_context(
                 color_scheme="dark" if view.scheme == "dark" else "light",
@@ -50,7 +72,7 @@ def take(base_url: str, outbox: Outbox, phone: str, folder: Path) -> None:
                 storage_state=cookies,
             )
             page = context.new_page()
-            for name, path in PAGES.items():
+            for name, path in pages.items():
                 page.goto(base_url + path)
                 file = folder / f"{name}-{view.scheme}-{view.device}.png"
                 page.screenshot(path=file, full_page=True)

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, StorageState
 from api.providers.messaging.outbox import Outbox
 from api.settings import Settings
 from tests.browser.chromium import VIEWS, View, browser, log_in
-from tests.browser.screenshots import PAGES
+from tests.browser.screenshots import addresses
 
 ONLY = {"resultTypes": ["violations"]}
 GRAVE = {"serious", "critical"}
@@ -39,7 +39,7 @@ def test_nothing_keeps_anybody_out(
         reduced_motion="reduce",
     )
     page, found = context.new_page(), list[str]()
-    for name, path in PAGES.items():
+    for name, path in addresses(page, site.platform.public_app_url).items():
         page.goto(site.platform.public_app_url + path)
         page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         for violation in Axe().run(page, options=ONLY).response["violations"]:

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, Request, StorageState
 from api.providers.messaging.outbox import Outbox
 from api.settings import Settings
 from tests.browser.chromium import VIEWS, View, browser, log_in
-from tests.browser.screenshots import PAGES
+from tests.browser.screenshots import addresses
 from tests.product import SLUG
 
 # The smallest contrast of any text on the page against the nearest painted background (WCAG 2 formula).
@@ -77,7 +77,7 @@ def test_pages_fit_can_be_read_and_complain_of_nothing(
     chromium: Browser, site: Settings, cookies: StorageState, view: View
 ) -> None:
     page, complaints = window(chromium, view, cookies)
-    for path in PAGES.values():
+    for path in addresses(page, site.platform.public_app_url).values():
         page.goto(site.platform.public_app_url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= view.width, path
         ratio, where = page.evaluate(CONTRAST)

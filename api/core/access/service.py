@@ -42,6 +42,14 @@ class SpaceRef:
         return [integration.id for integration in self.integrations]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many wait, and how many have access."""
+
+    waiting: int
+    access: int
+
+
 def spaces_of(session: Session, founder_id: str) -> Sequence[Space]:
     """Oldest first."""
     return queries.spaces_of(session, founder_id)
@@ -59,14 +67,19 @@ def space_id(session: Session, founder_id: str, slug: str) -> str:
 
 def space_ref(session: Session, founder_id: str, slug: str) -> SpaceRef:
     """Raises `NotFound`."""
-    found = _owned(session, founder_id, slug)
-    return SpaceRef(found.id, found.slug, found.name, queries.integrations_of(session, found.id))
+    return _ref(session, _owned(session, founder_id, slug))
 
 
-def public_space(session: Session, slug: str) -> SpaceSummary | None:
-    """What the homepage shows of the space that it is for."""
+def public_space(session: Session, slug: str) -> SpaceRef | None:
+    """The space that the homepage is for, if it is there."""
     found = queries.space_by_slug(session, slug)
-    return _summary(session, found) if found else None
+    return _ref(session, found) if found else None
+
+
+def standing(session: Session, space: SpaceRef) -> Standing:
+    """What anybody may know."""
+    access = queries.grant_counts(session, space.integration_ids)[1]
+    return Standing(queries.waiting(session, space.id), access)
 
 
 def integration(session: Session, founder_id: str, integration_id: str) -> Integration:
@@ -116,6 +129,10 @@ def joined_per_day(
     first = today - timedelta(days=days - 1)
     counted = dict(queries.joined_per_day(session, space_id, first))
     return [(day, counted.get(day, 0)) for day in (first + timedelta(days=n) for n in range(days))]
+
+
+def _ref(session: Session, found: Space) -> SpaceRef:
+    return SpaceRef(found.id, found.slug, found.name, queries.integrations_of(session, found.id))
 
 
 def _owned(session: Session, founder_id: str, slug: str) -> Space:

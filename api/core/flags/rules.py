@@ -34,8 +34,8 @@ NORMAL: Mapping[FlagKey, bool] = {
 }
 MEANING: Mapping[FlagKey, str] = {
     FlagKey.INTEGRATION_ENABLED: "Partners' calls are answered; off: each is turned away with 403.",
-    FlagKey.ONBOARDING_PAUSED: "New people are refused; who has joined already goes on.",
-    FlagKey.WEBHOOK_RETRIES_PAUSED: "Webhook deliveries wait; nothing is lost.",
+    FlagKey.ONBOARDING_PAUSED: "While it is paused, new people are refused; who has joined already goes on.",
+    FlagKey.WEBHOOK_RETRIES_PAUSED: "While they are paused, deliveries wait; nothing is lost.",
 }
 SCOPES: Mapping[FlagKey, str] = {
     FlagKey.INTEGRATION_ENABLED: "int",

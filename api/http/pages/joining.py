@@ -3,7 +3,9 @@
 POST /join {email} → a link by e-mail → GET /join?t=… asks once more → POST /join/confirm → the place in line
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import structlog
@@ -13,7 +15,7 @@ from fastapi.responses import RedirectResponse
 from api.core.access import service as access
 from api.core.access import starts, waitlist
 from api.core.access.models import Integration
-from api.core.access.service import SpaceSummary
+from api.core.access.service import SpaceRef
 from api.core.access.starts import Way
 from api.core.errors import FirstUserError, NotFound, Refused
 from api.core.founders import identifiers
@@ -24,7 +26,7 @@ from api.http import invitations
 from api.http.client_address import client_network
 from api.http.deps import At
 from api.http.pages.rendering import render
-from api.http.services import Services
+from api.http.services import HomeNumbers, Services
 
 router = APIRouter(include_in_schema=False)
 STATE = "homepage"
@@ -39,8 +41,7 @@ _log = structlog.get_logger("api.joining")
 class Home:
     """`door` is the integration through which people join, if there is one; `open` to new people, too."""
 
-    space: SpaceSummary | None
-    live: int
+    space: SpaceRef | None
     door: Integration | None
     paused: bool
 
@@ -52,7 +53,7 @@ class Home:
 @router.get("/")
 def homepage(request: Request, at: At, ref: Annotated[str, Query(max_length=64)] = "") -> Response:
     """`ref`: the invite code that a friend's link brings along."""
-    return _page(request, _home(at), {"email": "", "referral_code": ref})
+    return _page(request, at, _home(at), {"email": "", "referral_code": ref})
 
 
 @router.post("/join")
@@ -68,15 +69,15 @@ def ask(
     no person sees."""
     home, typed = _home(at), {"email": email, "referral_code": referral_code}
     if home.space is None or not home.open:
-        return _page(request, home, typed, "Nobody new can join just now. Try again later.", 409)
+        return _page(request, at, home, typed, "Nobody new can join just now. Try again later.", 409)
     try:
         address = identifiers.email(email).value
     except Refused as error:
-        return _page(request, home, typed, f"{error.message} {error.fix}", 422)
+        return _page(request, at, home, typed, f"{error.message} {error.fix}", 422)
     wait = at.limits.joining(client_network(request), at.vault.index(address).hex())
     if wait:
         said = f"That were many requests. Try again in {-(-wait // 60)} min."
-        return _page(request, home, typed, said, 429, {"Retry-After": str(wait)})
+        return _page(request, at, home, typed, said, 429, {"Retry-After": str(wait)})
     if not website:
         tasks.add_task(_send, at, home.space.name, address, referral_code.strip())
     answer = render(
@@ -114,24 +115,31 @@ def confirm(request: Request, at: At, token: Annotated[str, Form(max_length=2000
 def _home(at: Services) -> Home:
     with at.transaction() as session:
         space = access.public_space(session, at.settings.platform.homepage_space_slug)
-        if space is None:
-            return Home(None, 0, None, False)
-        window = at.settings.service.live_ttl_seconds
-        live = presence.count_live(driver_connection(session), space.integration_ids, at.clock(), window)
-    paused = at.flags.onboarding_paused(space.id)
+    if space is None:
+        return Home(None, None, False)
     doors = [one for one in space.integrations if one.return_urls and at.flags.integration_enabled(one.id)]
-    return Home(space, live, doors[0] if doors else None, paused)
+    return Home(space, doors[0] if doors else None, at.flags.onboarding_paused(space.id))
+
+
+def _count(at: Services, space: SpaceRef) -> HomeNumbers:
+    window = at.settings.service.live_ttl_seconds
+    with at.transaction() as session:
+        live = presence.count_live(driver_connection(session), space.integration_ids, at.clock(), window)
+        return HomeNumbers(live, access.standing(session, space))
 
 
 def _page(
     request: Request,
+    at: Services,
     home: Home,
-    typed: dict[str, str],
+    typed: Mapping[str, str],
     problem: str = "",
     status: int = 200,
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
-    shown = {"home": home, "space": home.space, "typed": typed, "problem": problem}
+    space = home.space
+    numbers = at.home_numbers.get(partial(_count, at, space)) if space else None
+    shown = {"home": home, "space": space, "numbers": numbers, "typed": typed, "problem": problem}
     answer = render(request, "home.html", shown, status=status)
     answer.headers.update(headers or {})
     return answer

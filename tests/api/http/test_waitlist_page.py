@@ -104,7 +104,7 @@ def test_the_list_goes_on_page_by_page(founder: TestClient) -> None:
     path = f"{PAGE}?space={SLUG}&status=all"
     while path:
         page = founder.get(path).text
-        users = re.findall(r'class="person">\s*<code>([^<]+)</code>', page)
+        users = re.findall(r'class="person">\s*<a [^>]+><code>([^<]+)</code>', page)
         assert not seen & set(users)
         seen |= set(users)
         further = re.search(r'href="([^"]+)" rel="next"', page)
