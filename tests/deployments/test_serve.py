@@ -7,15 +7,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
 import httpx
 import pytest
 
+from api.providers.messaging.outbox import Outbox
 from api.settings import Settings
 from deployments.bench.places import free_port
-from tests.product import BASE_URL, DATA_KEY, SESSION_SECRET, WIDGET_SECRET, seeded
+from tests.inbox import code_sent
+from tests.product import BASE_URL, DATA_KEY, OWNER_PHONE, SESSION_SECRET, SLUG, WIDGET_SECRET, seeded
 
 __all__ = ["seeded"]
 
@@ -40,6 +43,8 @@ class Service:
             "INTEGRATION_WIDGET_SIGNING_SECRET": WIDGET_SECRET,
             "FIRSTUSER_DATA_KEY": DATA_KEY,
             "PUBLIC_APP_URL": BASE_URL,
+            "FOUNDER_PHONES": OWNER_PHONE,
+            "FIRSTUSER_OUTBOX_DIR": str(settings.service.outbox_dir),
             "FIRSTUSER_DRAIN_SECONDS": str(drain_seconds),
         }
         self.process = subprocess.Popen(
@@ -55,6 +60,14 @@ class Service:
             return httpx.get(f"{self.url}/api/readyz").status_code == status
         except httpx.TransportError:
             return False
+
+    def founder(self, outbox: Outbox) -> httpx.Client:
+        client = httpx.Client(base_url=self.url, headers={"Origin": BASE_URL}, timeout=20)
+        asked_at = datetime.now(UTC)
+        client.post("/auth/otp/start", json={"phone": OWNER_PHONE})
+        code = code_sent(outbox, OWNER_PHONE, asked_at)
+        assert client.post("/auth/otp/verify", json={"code": code}).status_code == 200
+        return client
 
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
@@ -74,11 +87,12 @@ def start(seeded: Settings) -> Iterator[Start]:
         service.process.wait()
 
 
-def test_a_drain_loses_nothing(start: Start) -> None:
+def test_a_drain_loses_nothing(start: Start, seeded: Settings) -> None:
     service, noticed = start(INTERVAL_S), Event()
+    founder = service.founder(Outbox(seeded.service.outbox_dir))
     with ThreadPoolExecutor(3) as pool:
         slow = pool.submit(httpx.get, f"{service.url}/api/slow?seconds={INTERVAL_S + 1}", timeout=20)
-        streamed = pool.submit(httpx.get, f"{service.url}/api/stream", timeout=20)
+        streamed = pool.submit(founder.get, f"/api/founder/v1/spaces/{SLUG}/live/stream")
         visits = pool.submit(visit_until, noticed, service.url)
         time.sleep(0.3)
         service.terminate()
@@ -89,7 +103,7 @@ def test_a_drain_loses_nothing(start: Start) -> None:
         noticed.set()
         code, took = service.process.wait(timeout=15), time.monotonic() - told
         assert slow.result().json() == {"status": "done"}
-        assert streamed.result().text.endswith("event: bye\ndata: {}\n\n")
+        assert streamed.result().text.endswith('event: end\ndata: {"reason":"draining"}\n\n')
         assert set(visits.result()) == {200}
     assert code == 0
     assert INTERVAL_S < took < INTERVAL_S + 10
