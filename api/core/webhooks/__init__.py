@@ -1,1 +1,5 @@
-"""Signed webhooks to partners: `models` · `signing` (pure) · `queries` · `secrets` (rotation)."""
+"""Signed webhooks to partners.
+
+Pure: `signing` (Standard Webhooks) · `targets` (where they may go) · `events` (bodies) · `attempts` (results)
+With the database: `models` · `queries` · `secrets` (rotation by overlap) · `trials` (test events)
+"""
