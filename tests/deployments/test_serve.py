@@ -1,5 +1,6 @@
 """SIGTERM at a real process: not ready first, then the balancer's interval, then what is in flight ends."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,11 +15,14 @@ from threading import Event
 import httpx
 import pytest
 
+from api.app import create_app
 from api.providers.messaging.outbox import Outbox
 from api.settings import Settings
 from deployments.bench.places import free_port
+from deployments.local.seed import partner_keys_file
 from tests.inbox import code_sent
 from tests.product import BASE_URL, DATA_KEY, OWNER_PHONE, SESSION_SECRET, SLUG, WIDGET_SECRET, seeded
+from tests.widgets import CHAT, Heard, headers, listen, newcomers
 
 __all__ = ["seeded"]
 
@@ -90,7 +94,8 @@ def start(seeded: Settings) -> Iterator[Start]:
 def test_a_drain_loses_nothing(start: Start, seeded: Settings) -> None:
     service, noticed = start(INTERVAL_S), Event()
     founder = service.founder(Outbox(seeded.service.outbox_dir))
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(4) as pool:
+        chat = pool.submit(chat_events, service.url, seeded)
         slow = pool.submit(httpx.get, f"{service.url}/api/slow?seconds={INTERVAL_S + 1}", timeout=20)
         streamed = pool.submit(founder.get, f"/api/founder/v1/spaces/{SLUG}/live/stream")
         visits = pool.submit(visit_until, noticed, service.url)
@@ -105,8 +110,17 @@ def test_a_drain_loses_nothing(start: Start, seeded: Settings) -> None:
         assert slow.result().json() == {"status": "done"}
         assert streamed.result().text.endswith('event: end\ndata: {"reason":"draining"}\n\n')
         assert set(visits.result()) == {200}
+        assert chat.result() == [Heard("end", None, {"reason": "draining"})]
     assert code == 0
     assert INTERVAL_S < took < INTERVAL_S + 10
+
+
+def chat_events(url: str, settings: Settings) -> list[Heard]:
+    """What the stream of somebody's conversation says until it is over."""
+    services = create_app(settings).state.services
+    person = newcomers(services, next(iter(json.loads(partner_keys_file(settings).read_text()))), 1)[0]
+    with httpx.Client(base_url=url, headers=headers(services, person)) as client:
+        return list(listen(client, f"{CHAT}/stream"))
 
 
 def visit_until(noticed: Event, url: str) -> list[int]:
