@@ -61,6 +61,21 @@ def test_an_integration_is_switched_off_alone_or_with_all_of_its_space(
     }  # fmt: skip
 
 
+def test_partners_meet_the_switches(founder: TestClient, partner: TestClient, integration_id: str) -> None:
+    start = {
+        "mode": "redirect", "external_user_id": "someone-new", "state": "s",
+        "return_url": partner.get("/api/integration/v1/me").json()["return_urls"][0],
+    }  # fmt: skip
+    headers = {"Idempotency-Key": "switches-1"}
+    founder.patch(f"{API}/spaces/{SLUG}/onboarding", json={"paused": True, **WHY})
+    refused = partner.post("/api/integration/v1/waitlist/start", json=start, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (409, "onboarding_paused")
+    body = {"integration_id": integration_id, "enabled": False, **WHY}
+    founder.patch(f"{API}/spaces/{SLUG}/features/integration_enabled", json=body)
+    refused = partner.get("/api/integration/v1/me")
+    assert (refused.status_code, refused.json()["code"]) == (403, "integration_disabled")
+
+
 def test_what_is_not_ones_own_is_not_there(
     founder: TestClient, other: TestClient, partner_keys: dict[str, str]
 ) -> None:
