@@ -3,6 +3,7 @@
 import html
 import re
 import secrets
+import shlex
 from collections.abc import Iterator
 
 import psycopg
@@ -12,7 +13,7 @@ from starlette.testclient import TestClient
 from api.http.pages import snippets
 from api.settings import Settings
 from tests.api.http.conftest import Visit
-from tests.product import SLUG
+from tests.product import BASE_URL, SLUG
 
 PAGE = "/app/integrate"
 
@@ -22,6 +23,11 @@ def _tidy(seeded: Settings) -> Iterator[None]:
     """Other tests count on one integration in the space."""
     yield
     with psycopg.connect(seeded.platform.database_url.get_secret_value()) as connection:
+        for table in ("waitlist_starts", "entries"):
+            connection.execute(
+                f"delete from {table} where integration_id in"  # noqa: S608  two names from above
+                " (select id from integrations where name = any(array['Mobile', 'Tablet']))"
+            )
         connection.execute("delete from integrations where name = any(array['Mobile', 'Tablet'])")
 
 
@@ -52,6 +58,18 @@ def test_a_key_is_shown_once_and_works(founder: TestClient, visit: Visit, made: 
     ending = re.search(rf'action="({path}/keys/[a-z0-9]+/revoke)"', refused.text)
     assert ending and founder.post(ending.group(1)).headers["location"] == path
     assert "revoked" in founder.get(path).text
+
+
+def test_the_line_that_checks_a_key_does(founder: TestClient, visit: Visit, made: tuple[str, str]) -> None:
+    path, _ = made
+    founder.post(f"{path}/return_urls/add", data={"address": "https://app.example.com/it's"})
+    page = founder.post(f"{path}/keys/rotate", data={"token": "t"}).text
+    curl = shlex.split(shown_once(page, "try-key"))
+    url = next(word for word in curl if word.startswith("http"))
+    given = [word.split(": ", 1) for word in curl if ": " in word and not word.startswith("{")]
+    assert curl[:3] == ["curl", "-sS", "-X"] and url.startswith(BASE_URL)
+    answer = visit().post(url.removeprefix(BASE_URL), headers=dict(given), content=curl[-1])
+    assert answer.status_code == 201 and answer.json()["redirect_url"]
 
 
 def test_a_double_click_rotates_once_and_shows_the_same_key(
