@@ -118,7 +118,7 @@ ROUTERS = (
 )
 
 
-def production_app() -> FastAPI:
+def production_app() -> FastLane:
     """For `uvicorn --factory api.app:production_app`: settings from the environment, logs as JSON lines.
 
     Exits with 1 and all that is wrong with the settings when anything is."""
@@ -126,7 +126,12 @@ def production_app() -> FastAPI:
     checked = check()
     if checked.problems:
         sys.exit(listing(checked.problems))
-    return create_app(checked.settings)
+    return in_fast_lane(create_app(checked.settings))
+
+
+def in_fast_lane(app: FastAPI) -> FastLane:
+    """As it is served: what is asked most is answered in front of it."""
+    return FastLane(app, app.state.services)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -144,7 +149,6 @@ def create_app(settings: Settings) -> FastAPI:
     public_url = settings.platform.public_app_url
     app.add_middleware(SameOrigin, public_url=public_url)
     app.add_middleware(BodyLimit)
-    app.add_middleware(FastLane, at=app.state.services)
     app.add_middleware(RequestContext, https=public_url.startswith("https://"))
     if proxies := settings.service.trusted_proxy_list:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)

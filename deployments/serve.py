@@ -5,21 +5,33 @@ What is not done `GRACE_S` after the listener has closed is cancelled; what cann
 behind `LAST_S` later, with exit code 1. A start that fails exits with 3, one with bad settings with 1.
 """
 
+import gc
 import os
 import signal
 import sys
 from contextlib import suppress
+from socket import socket
 from threading import Timer
 from types import FrameType
 
 import uvicorn
 
+from deployments.whole_answers import WholeAnswers
+
 GRACE_S = 7
 LAST_S = 2  # together less than the ten seconds after which most platforms kill
 START_FAILED = 3
+_GC_THRESHOLD = 10_000
 
 
 class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """What was loaded stays: the collector need not look at it again and again."""
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_GC_THRESHOLD)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
         last = Timer(GRACE_S + LAST_S, os._exit, [1])
@@ -33,6 +45,8 @@ def serve(host: str, port: int, factory: str = "api.app:production_app") -> None
     config = uvicorn.Config(
         factory,
         factory=True,
+        http=WholeAnswers,
+        loop="uvloop",
         host=host,
         port=port,
         log_config=None,

@@ -8,6 +8,7 @@ spoil the others'. Every waiter gets an answer or an error.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, TypeVar
@@ -32,20 +33,19 @@ class Batches(Generic[Item, Answer]):
 
     def __init__(self, run: Run[Item, Answer], largest: int) -> None:
         self._run, self._largest = run, largest
-        self._lines: dict[int, _Line[Item, Answer]] = {}
+        self._lines: dict[int, _Line[Item, Answer]] = {}  # by thread: one loop at a time runs in it
 
     def submit(self, item: Item) -> asyncio.Future[Answer]:
         """What `run` answers or raises for this item: `OperationalError` when the database is away."""
-        loop = asyncio.get_running_loop()
-        line = self._lines.get(id(loop))
-        if line is None or line.loop is not loop:
-            self._lines = {key: known for key, known in self._lines.items() if not known.loop.is_closed()}
-            line = self._lines[id(loop)] = _Line(loop, self._run, self._largest)
+        line = self._lines.get(threading.get_ident())
+        if line is None or not line.loop.is_running():
+            line = _Line(asyncio.get_running_loop(), self._run, self._largest)
+            self._lines[threading.get_ident()] = line
         return line.join(item)
 
     async def drain(self) -> None:
         """Return when nothing waits in this event loop any more."""
-        line = self._lines.get(id(asyncio.get_running_loop()))
+        line = self._lines.get(threading.get_ident())
         if line is not None and line.task is not None:
             await asyncio.wait([line.task])
 

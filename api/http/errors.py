@@ -60,7 +60,7 @@ class RateLimited(Exception):
 def install(app: FastAPI) -> None:
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(Exception, unexpected)
 
 
 def answer_to(request: Request, error: Exception) -> Response:
@@ -153,7 +153,7 @@ def _not_storable(request: Request, _: Exception) -> Response:
     return answer(request, Problem(422, "validation_failed", "The request holds text that cannot be stored."))
 
 
-def _unexpected(request: Request, error: Exception) -> Response:
+def unexpected(request: Request, error: Exception) -> Response:
     """Runs outside our middleware, so the request's id is put on here."""
     _log.error("unhandled", kind=type(error).__name__)
     response = answer(request, Problem(500, "internal_error", "Something went wrong on our side."))

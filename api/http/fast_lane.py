@@ -1,28 +1,35 @@
-"""Heartbeats, exchanges and healthz, answered before FastAPI's routing costs more than the work.
+"""Heartbeats, exchanges and healthz, answered before routing and middleware cost more than the work.
 
 Only what is ordinary is answered here: a key that was recognised a moment ago, a whole body exactly as
 described, a limit not reached, a first time long noted. Everything else goes on, untouched, to the documented
-route, which says what is wrong with it. Both ask the same batches; `RequestContext` is around both.
+route, which says what is wrong with it. Both ask the same batches, and give the same headers and log line.
 """
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import orjson
 from fastapi import Request
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import request_log
 from api.core.access.exchange_rules import attempt
 from api.core.access.milestones import Key
+from api.core.ids import new_id
 from api.core.keys.known import KnownKey
 from api.core.presence.rules import NEXT_IN_SECONDS, Beat
 from api.http import errors, fast_bodies, hot_calls
 from api.http.fast_bodies import ExchangeAsked
-from api.http.middleware import MAX_BODY
+from api.http.middleware import MAX_BODY, RequestContext, default_headers
+from api.http.rate_limits import RawHeaders
 from api.http.services import Services
 from api.http.shapes import rfc3339
 
+WHOLE_ANSWER = "firstuser.whole_answer"
+"""An ASGI extension (`deployments.whole_answers`); `send`: (headers, body of a 200) → whether it was sent."""
 _PREFIX = "/api/integration/v1"
 _HEALTHY = b'{"status":"ok"}'
 _BEARER = b"Bearer "
@@ -43,41 +50,70 @@ class _Post(Generic[Asked]):
 
 
 class FastLane:
+    """In front of the application `app`."""
+
     def __init__(self, app: ASGIApp, at: Services) -> None:
         self._app, self._at = app, at
         self._posts: Mapping[str, _Post[Any]] = {
             f"{_PREFIX}/heartbeat": _Post("heartbeat", self._read_beats, self._record),
             f"{_PREFIX}/access/exchange": _Post("exchange", fast_bodies.exchange, self._exchange),
         }
+        https = at.settings.platform.public_app_url.startswith("https://")
+        self._guarded = ServerErrorMiddleware(self._post, handler=errors.unexpected)
+        self._refusing = RequestContext(_refuse, https)
+        self._headers = [(b"content-type", _JSON), *default_headers(https)]
+        self._head = b"".join(b"%s: %s\r\n" % pair for pair in self._headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path, method = scope["path"], scope["method"]
             if method == "POST" and path in self._posts:
-                await self._post(self._posts[path], scope, receive, send)
+                await self._guarded(scope, receive, send)
                 return
             if method == "GET" and path == "/api/healthz":
-                await _answer(send, _HEALTHY)
+                await self._answer(scope, send, _HEALTHY, new_id("req"), time.perf_counter())
                 return
         await self._app(scope, receive, send)
 
-    async def _post(self, post: _Post[Asked], scope: Scope, receive: Receive, send: Send) -> None:
-        headers = _headers(scope)
+    async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started, post, headers = time.perf_counter(), self._posts[scope["path"]], _headers(scope)
         key = self._key(post.first_time, headers)
         if key is None:
             await self._app(scope, receive, send)
             return
         message = await receive()
         asked = post.read(headers, message["body"]) if _whole(message, headers) else None
-        if asked is None or not self._admitted(key, scope):
+        limit = self._admitted(key) if asked is not None else None
+        if limit is None:
             await self._app(scope, _replayed(message, receive), send)
             return
+        request_id = new_id("req")
+        scope.setdefault("state", {})["request_id"] = request_id
         try:
-            body = await post.answer(asked, key.integration_id, scope["state"]["request_id"])
+            body = await post.answer(asked, key.integration_id, request_id)
         except errors.ANSWERED as error:
-            await errors.answer_to(Request(scope), error)(scope, receive, send)
+            scope["state"] |= {"rate_limit": limit, "refusal": error}
+            await self._refusing(scope, receive, send)
         else:
-            await _answer(send, body)
+            await self._answer(scope, send, body, request_id, started, limit)
+
+    async def _answer(
+        self,
+        scope: Scope,
+        send: Send,
+        body: bytes,
+        request_id: str,
+        started: float,
+        limit: RawHeaders = (),
+    ) -> None:
+        own = ((b"content-length", b"%d" % len(body)), (b"request-id", request_id.encode()), *limit)
+        whole = scope.get("extensions", {}).get(WHOLE_ANSWER)
+        told = self._head + b"".join([b"%s: %s\r\n" % pair for pair in own]) + b"\r\n"
+        if whole is None or not whole["send"](told, body):
+            await send({"type": "http.response.start", "status": 200, "headers": [*self._headers, *own]})
+            await send({"type": "http.response.body", "body": body})
+        took = round((time.perf_counter() - started) * 1000, 1)
+        request_log.lines.write(request_id, scope["method"], scope["path"], 200, took)
 
     def _key(self, first_time: Key, headers: Headers) -> KnownKey | None:
         """The key of an ordinary call: known, in force, switched on, its first time noted."""
@@ -94,11 +130,10 @@ class FastLane:
         )
         return key if ordinary else None
 
-    def _admitted(self, key: KnownKey, scope: Scope) -> bool:
-        """Asked last, so that a call counts once, here or on its route."""
+    def _admitted(self, key: KnownKey) -> RawHeaders | None:
+        """What is left of the limit. Asked last, so that a call counts once, here or on its route."""
         taken = self._at.limits.of_key(key.id)
-        scope["state"]["rate_limit"] = self._at.limits.headers(taken)
-        return not taken.retry_after
+        return None if taken.retry_after else self._at.limits.headers(taken)
 
     def _read_beats(self, _: Headers, body: bytes) -> Sequence[Beat] | None:
         return fast_bodies.beats(body, self._at.clock())
@@ -156,7 +191,5 @@ def _replayed(message: Message, receive: Receive) -> Receive:
     return replaying
 
 
-async def _answer(send: Send, body: bytes) -> None:
-    headers = [(b"content-length", b"%d" % len(body)), (b"content-type", _JSON)]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    await errors.answer_to(Request(scope), scope["state"]["refusal"])(scope, receive, send)

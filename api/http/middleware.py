@@ -29,23 +29,15 @@ class RequestContext:
 
     def __init__(self, app: ASGIApp, https: bool) -> None:
         self._app = app
-        self._defaults = [
-            (b"cache-control", b"no-store"),
-            (b"content-security-policy", content_policy().encode()),
-            (b"x-content-type-options", b"nosniff"),
-            (b"referrer-policy", b"same-origin"),
-            (b"cross-origin-opener-policy", b"same-origin"),
-        ]
-        if https:
-            self._defaults.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
+        self._defaults = default_headers(https)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id, started, status = new_id("req"), time.perf_counter(), 500
+        started, status = time.perf_counter(), 500
         state = scope.setdefault("state", {})
-        state["request_id"] = request_id
+        request_id = state.setdefault("request_id", new_id("req"))
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -127,6 +119,20 @@ class SameOrigin:
     def _is_ours(self, headers: Headers) -> bool:
         site = headers.get("sec-fetch-site")
         return site == "same-origin" if site else headers.get("origin", "") in self._origins
+
+
+def default_headers(https: bool) -> list[tuple[bytes, bytes]]:
+    """What every answer says unless it says otherwise."""
+    defaults = [
+        (b"cache-control", b"no-store"),
+        (b"content-security-policy", content_policy().encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"same-origin"),
+        (b"cross-origin-opener-policy", b"same-origin"),
+    ]
+    if https:
+        defaults.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
+    return defaults
 
 
 def content_policy(frame_ancestors: str = "'none'") -> str:

@@ -6,4 +6,5 @@ by_hand       the limit (`cp -r`) and the recovery that a person would run with 
 pgbackrest    the peer, when Debian's package is installed
 restore       ours against all of them
 orchestration what the drill adds to restoring and verifying
+service       the API under load, against Fastify and pgbench (fastify/ is the reference server)
 """

@@ -14,7 +14,8 @@ from rich.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """`ratio` is ours / reference (seconds, or whatever `unit` says); met when it does not exceed `goal`."""
+    """`ratio` is ours / reference (seconds, or whatever `unit` says); met when it does not exceed `goal`, or
+    `at_least` reaches it."""
 
     name: str
     ours: float
@@ -22,6 +23,7 @@ class Measurement:
     reference_name: str
     goal: float
     unit: str = "s"
+    at_least: bool = False
 
     @property
     def ratio(self) -> float:
@@ -29,7 +31,7 @@ class Measurement:
 
     @property
     def met(self) -> bool:
-        return self.ratio <= self.goal
+        return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
 
     def to_json(self) -> dict[str, Any]:
         rounded = {"ours": round(self.ours, 4), "reference": round(self.reference, 4)}
@@ -71,7 +73,7 @@ def table(measurements: Sequence[Measurement]) -> Table:
             f"{m.reference:.3f} {m.unit}",
             m.reference_name,
             f"{m.ratio:.2f}",
-            f"≤ {m.goal:g}",
+            f"{'≥' if m.at_least else '≤'} {m.goal:g}",
             "[green]yes[/]" if m.met else "[red]no[/]",
         )
     return shown

@@ -1,5 +1,6 @@
 """`firstuser bench`: ratios against peers and limits; writes `bench/latest.json` in the state folder."""
 
+from enum import StrEnum
 from time import perf_counter
 from typing import Annotated
 
@@ -20,25 +21,40 @@ def register(root: typer.Typer) -> None:
     root.command()(bench)
 
 
+class Group(StrEnum):
+    RESTORE = "restore"
+    DRILL = "drill"
+    API = "api"
+
+
 def bench(
+    only: Annotated[list[Group] | None, typer.Option(help="Measure this group; may be repeated")] = None,
     size: Annotated[float, typer.Option(help="GB of data to restore")] = 2.0,
     wal: Annotated[float, typer.Option(help="GB of WAL since the full backup")] = 1.3,
     drill: Annotated[bool, typer.Option(help="Also measure a drill on a scratch stack")] = True,
+    smoke: Annotated[bool, typer.Option(help="The API on little data, a second each: does it run?")] = False,
 ) -> None:
-    """Measure restores, archiving and orchestration. Exit code 1 when a goal is missed."""
+    """Measure restores, archiving, orchestration and the API. Exit code 1 when a goal is missed."""
     from deployments.bench import measures, orchestration, places, restore
+    from deployments.bench.service import measure as service
 
     started = perf_counter()
+    wanted = set(only or Group)
 
     def say(what: str) -> None:
         err.print(f"[dim]{perf_counter() - started:6.1f} s[/]  {what}")
 
     found: list[measures.Measurement] = []
     folder = state_folder().root / "bench"
-    with places.scratch_settings(load(), folder) as (settings, scratch):
-        found += restore.measure(settings, scratch, int(size * GB), int(wal * GB), say)
-    if drill:
+    if Group.RESTORE in wanted:
+        with places.scratch_settings(load(), folder) as (settings, scratch):
+            found += restore.measure(settings, scratch, int(size * GB), int(wal * GB), say)
+    if Group.DRILL in wanted and drill:
         found += orchestration.measure(folder / "stack", say)
+    if Group.API in wanted:
+        with places.scratch_settings(load(), folder) as (settings, scratch):
+            sizes = service.SMOKE if smoke else service.Size()
+            found += service.measure(settings, scratch, folder, sizes, say)
     measures.write(found, folder / "latest.json")
     out.print(measures.table(found))
     out.print(f"Written to {folder / 'latest.json'} after {perf_counter() - started:.0f} s.")

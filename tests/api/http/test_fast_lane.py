@@ -13,11 +13,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import text
-from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.app import create_app
+from api.app import create_app, in_fast_lane
 from api.core.access.exchange_rules import s256
 from api.core.keys import service as keys
 from api.http.fast_lane import FastLane
@@ -46,17 +45,12 @@ class Counting:
 
 @pytest.fixture(scope="module")
 def fast_app(seeded: Settings) -> FastAPI:
-    app = create_app(seeded)
-    place = [each.cls for each in app.user_middleware].index(FastLane)
-    app.user_middleware.insert(place + 1, Middleware(Counting))
-    return app
+    return create_app(seeded)
 
 
 @pytest.fixture(scope="module")
 def slow_app(seeded: Settings) -> FastAPI:
-    app = create_app(seeded)
-    app.user_middleware = [each for each in app.user_middleware if each.cls is not FastLane]
-    return app
+    return create_app(seeded)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +66,8 @@ def slow(slow_app: FastAPI) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="module")
 def fast(fast_app: FastAPI, key: str, new_code: Callable[..., str]) -> Iterator[TestClient]:
-    with TestClient(fast_app, base_url=BASE_URL) as client:
+    laned = FastLane(Counting(fast_app), services(fast_app))
+    with TestClient(laned, base_url=BASE_URL) as client:
         until(lambda: services(fast_app).keys.hearing)
         client.post(HEARTBEAT, json={"users": [{"external_user_id": "x"}]}, headers=bearer(key))
         client.post(EXCHANGE, json={"code": new_code()}, headers=bearer(key))
@@ -276,7 +271,7 @@ def test_a_key_that_was_taken_back_is_refused_within_a_moment(
 def test_who_calls_too_often_is_told_when_to_come_back(seeded: Settings, key: str) -> None:
     service = seeded.service.model_copy(update={"rate_limit_per_second": 0.5, "rate_limit_burst": 5})
     app = create_app(replace(seeded, service=service))
-    with TestClient(app, base_url=BASE_URL) as client:
+    with TestClient(in_fast_lane(app), base_url=BASE_URL) as client:
         until(lambda: services(app).keys.hearing)
         beat = {"json": {"users": [{"external_user_id": "x"}]}, "headers": bearer(key)}
         answers = [client.post(HEARTBEAT, **beat) for _ in range(7)]

@@ -1,0 +1,16 @@
+"""The machinery of the service benches on little data: every measurement is there, whatever it says."""
+
+from pathlib import Path
+
+from api.providers.databases.embedded.cluster import Cluster
+from deployments.bench.service.measure import SMOKE, measure_on
+
+
+def test_a_smoke_run_measures_everything(cluster: Cluster, tmp_path: Path) -> None:
+    said: list[str] = []
+    found = measure_on(cluster, tmp_path, tmp_path, SMOKE, said.append)
+    against = {(each.name, each.reference_name) for each in found}
+    assert {("heartbeat", "pgbench, a row each"), ("exchange", "Fastify + pg")} <= against
+    assert {"healthz", "me", "users/live", "heartbeat p99"} <= {each.name for each in found}
+    assert sum("1,000 people" in each.name for each in found) == 3
+    assert all(each.ours > 0 and each.reference > 0 for each in found)
