@@ -132,6 +132,8 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == 400:  # the framework's word for a body that it cannot read
+        return answer(request, Problem(422, "validation_failed", "The body is not JSON in UTF-8."))
     code = _HTTP_CODES.get(error.status_code, "http_error")
     detail = "There is nothing here." if error.status_code == 404 else str(error.detail)
     return answer(request, Problem(error.status_code, code, detail, headers=dict(error.headers or {})))

@@ -14,6 +14,7 @@ from api.http.shapes import Moment
 
 _CODES = tuple(code for code in FOUNDER_CODES if code not in {"not_found", "validation_failed"})
 _ENDING = (*_CODES, "foreign_origin")
+_ENDING_ONE = (*_ENDING, "not_found", "validation_failed")
 
 router = APIRouter(prefix="/api/founder/v1/sessions", tags=["founder"])
 
@@ -59,7 +60,7 @@ def list_sessions(at: At, here: CurrentSession) -> SessionsOut:
     )
 
 
-@router.delete("/{session_id}", status_code=204, responses=documented(*_ENDING, "not_found"))
+@router.delete("/{session_id}", status_code=204, responses=documented(*_ENDING_ONE))
 def end_session(at: At, here: CurrentSession, session_id: str) -> Response:
     """Log one browser out, this one included. Idempotent."""
     end(at, here.founder_id, session_id)
