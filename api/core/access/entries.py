@@ -1,7 +1,7 @@
 """Entries as the founder sees them, personal data masked: one, or a page of them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -46,7 +46,9 @@ class EntryPage:
 
 def view(session: Session, vault: Vault, founder_id: str, entry_id: str) -> EntryView:
     """Raises `NotFound`, for another founder's entry as for none."""
-    return _views(session, vault, [owned(session, founder_id, entry_id)])[0]
+    found = owned(session, founder_id, entry_id)
+    place = queries.position(session, found.id)
+    return _views(vault, [found], {found.id: place} if place else {})[0]
 
 
 def page(
@@ -55,17 +57,20 @@ def page(
     """Of one status: in the order of the line. Of all: newest first. Raises `Refused` for a foreign place."""
     if status is None:
         found = queries.entries_by_age(session, space_id, _age(after) if after else None, limit + 1)
+        positions = _positions(session, found[:limit])
     else:
         line = _place(after) if after else None
         found = queries.entries_in_line(session, space_id, status, line, limit + 1)
+        positions = _counted_on(session, found[:limit])
     shown, more = found[:limit], len(found) > limit
-    return EntryPage(_views(session, vault, shown), _key(shown[-1], status) if more else None)
+    return EntryPage(_views(vault, shown, positions), _key(shown[-1], status) if more else None)
 
 
 def search(session: Session, vault: Vault, space_id: str, words: str, limit: int) -> Sequence[EntryView]:
     """Those whose e-mail, phone or user id this is, as a whole: what is sealed has no parts."""
     indexes = [index for form in _forms(words) for index in vault.indexes(form)]
-    return _views(session, vault, queries.entries_like(session, space_id, words.strip(), indexes, limit))
+    found = queries.entries_like(session, space_id, words.strip(), indexes, limit)
+    return _views(vault, found, _positions(session, found))
 
 
 def waiting(session: Session, space_id: str) -> int:
@@ -86,9 +91,18 @@ def _forms(words: str) -> set[str]:
     return {words.strip().lower(), re.sub(r"[\s().\-/]", "", words)}
 
 
-def _views(session: Session, vault: Vault, found: Sequence[Entry]) -> list[EntryView]:
+def _positions(session: Session, found: Sequence[Entry]) -> Mapping[str, int]:
     waiting = [entry.id for entry in found if entry.status == "waiting"]
-    positions = queries.positions(session, waiting) if waiting else {}
+    return queries.positions(session, waiting) if waiting else {}
+
+
+def _counted_on(session: Session, line: Sequence[Entry]) -> Mapping[str, int]:
+    """A page of the line counts on from the place of its first."""
+    first = queries.position(session, line[0].id) if line else None
+    return {entry.id: first + place for place, entry in enumerate(line)} if first else {}
+
+
+def _views(vault: Vault, found: Sequence[Entry], positions: Mapping[str, int]) -> list[EntryView]:
     return [
         EntryView(
             id=entry.id,

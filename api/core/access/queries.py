@@ -19,7 +19,20 @@ from api.core.access.models import (
     WaitlistStart,
 )
 
-# Blocks are summed once for all that is asked; within its block a place is counted from the index.
+# The blocks before are summed; within its block a place is counted from the index.
+_POSITION = text("""
+select 1
+    + coalesce((
+        select sum(waiting) from waitlist_blocks as before
+        where before.space_id = entry.space_id and before.block < entry.rank >> 10), 0)::bigint
+    + (
+        select count(*) from entries as ahead
+        where ahead.space_id = entry.space_id and ahead.status = 'waiting'
+          and ahead.rank >= (entry.rank >> 10) << 10 and (ahead.rank, ahead.seq) < (entry.rank, entry.seq))
+from entries as entry where entry.id = :id and entry.status = 'waiting'
+""")
+
+# The same for many: the blocks are summed once for all.
 _POSITIONS = text("""
 with asked as (
     select id, space_id, rank, seq, rank >> 10 as block from entries
@@ -153,6 +166,11 @@ def move_up(session: Session, entry_id: str, ranks: int, most: int) -> None:
         .where(Entry.id == entry_id)
         .values(referrals=Entry.referrals + 1, rank=Entry.rank - ranks * climbed)
     )
+
+
+def position(session: Session, entry_id: str) -> int | None:
+    """The place in line, from 1, of one that waits."""
+    return session.execute(_POSITION, {"id": entry_id}).scalar()
 
 
 def positions(session: Session, entry_ids: Sequence[str]) -> Mapping[str, int]:

@@ -116,7 +116,7 @@ def entry(session: Session, entry_id: str) -> Entry:
 
 def position(session: Session, entry_id: str) -> int | None:
     """The place in line, from 1; None for one who does not wait. Costs the same however long the line is."""
-    return queries.positions(session, [entry_id]).get(entry_id)
+    return queries.position(session, entry_id)
 
 
 def newest(session: Session, space_id: str, limit: int) -> Sequence[Entry]:
