@@ -52,6 +52,7 @@ from api.http.draining import Draining
 from api.http.fast_lane import FastLane
 from api.http.flag_board import FlagBoard
 from api.http.hot_calls import HotCalls
+from api.http.live_counts import LiveCounts
 from api.http.live_feed import LiveFeed, look_with
 from api.http.middleware import BodyLimit, RequestContext, SameOrigin, origin_of
 from api.http.pages import (
@@ -170,7 +171,7 @@ def compose(settings: Settings) -> Services:
     url = platform.database_url.get_secret_value()
     draining = Draining()
     hot = HotConnections(url, HOT_CONNECTIONS, f"firstuser-hot-{service.env}")
-    keys = KnownKeys()
+    keys, live_counts = KnownKeys(), LiveCounts()
     engine = make_engine(url, pool_size=10, application_name=f"firstuser-api-{service.env}")
 
     clock = frozen_clock(service.as_of) if service.as_of else system_clock
@@ -205,7 +206,8 @@ def compose(settings: Settings) -> Services:
         draining=draining,
         cookies=Cookies.from_settings(settings),
         hot=hot,
-        calls=HotCalls(hot),
+        calls=HotCalls(hot, clock, live_counts, service.live_ttl_seconds),
+        live_counts=live_counts,
         keys=keys,
         key_changes=Listener(
             url, f"firstuser-keys-{service.env}", {"api_keys": keys.forget}, standing=keys.stand

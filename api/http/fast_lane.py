@@ -1,16 +1,16 @@
-"""Heartbeats, exchanges and healthz, answered before routing and middleware cost more than the work.
+"""What is called most, answered before routing and middleware cost more than the work.
 
 Only what is ordinary is answered here: a key that was recognised a moment ago, a whole body exactly as
 described, a limit not reached, a first time long noted. Everything else goes on, untouched, to the documented
 route, which says what is wrong with it. Both ask the same batches, and give the same headers and log line.
 """
 
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-import orjson
 from fastapi import Request
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,13 +20,13 @@ from api.core.access.exchange_rules import attempt
 from api.core.access.milestones import Key
 from api.core.ids import new_id
 from api.core.keys.known import KnownKey
-from api.core.presence.rules import NEXT_IN_SECONDS, Beat
-from api.http import errors, fast_bodies, hot_calls
+from api.core.presence.pages import PageAsked
+from api.core.presence.rules import Beat
+from api.http import errors, fast_answers, fast_bodies, hot_calls
 from api.http.fast_bodies import ExchangeAsked
 from api.http.middleware import MAX_BODY, RequestContext, default_headers
 from api.http.rate_limits import RawHeaders
 from api.http.services import Services
-from api.http.shapes import rfc3339
 
 WHOLE_ANSWER = "firstuser.whole_answer"
 """An ASGI extension (`deployments.whole_answers`); `send`: (headers, body of a 200) → whether it was sent."""
@@ -34,6 +34,7 @@ _PREFIX = "/api/integration/v1"
 _HEALTHY = b'{"status":"ok"}'
 _BEARER = b"Bearer "
 _JSON = b"application/json"
+_LIMIT = re.compile(rb"limit=([1-9][0-9]?|100)")
 
 Asked = TypeVar("Asked")
 Headers = Mapping[bytes, bytes]
@@ -49,6 +50,15 @@ class _Post(Generic[Asked]):
     answer: Callable[[Asked, str, str], Awaitable[bytes]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Get(Generic[Asked]):
+    """`read`: what the query asks for of the integration, None for anything unusual. `answer`: the body of a
+    200, from what was read."""
+
+    read: Callable[[str, bytes], Asked | None]
+    answer: Callable[[Asked], Awaitable[bytes]]
+
+
 class FastLane:
     """In front of the application `app`."""
 
@@ -58,8 +68,12 @@ class FastLane:
             f"{_PREFIX}/heartbeat": _Post("heartbeat", self._read_beats, self._record),
             f"{_PREFIX}/access/exchange": _Post("exchange", fast_bodies.exchange, self._exchange),
         }
+        self._gets: Mapping[str, _Get[Any]] = {
+            f"{_PREFIX}/users/live": _Get(_read_page, self._live),
+            f"{_PREFIX}/me": _Get(_read_me, self._me),
+        }
         https = at.settings.platform.public_app_url.startswith("https://")
-        self._guarded = ServerErrorMiddleware(self._post, handler=errors.unexpected)
+        self._guarded = ServerErrorMiddleware(self._call, handler=errors.unexpected)
         self._refusing = RequestContext(_refuse, https)
         self._headers = [(b"content-type", _JSON), *default_headers(https)]
         self._head = b"".join(b"%s: %s\r\n" % pair for pair in self._headers)
@@ -67,7 +81,7 @@ class FastLane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path, method = scope["path"], scope["method"]
-            if method == "POST" and path in self._posts:
+            if (method == "POST" and path in self._posts) or (method == "GET" and path in self._gets):
                 await self._guarded(scope, receive, send)
                 return
             if method == "GET" and path == "/api/healthz":
@@ -75,9 +89,27 @@ class FastLane:
                 return
         await self._app(scope, receive, send)
 
-    async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started, post, headers = time.perf_counter(), self._posts[scope["path"]], _headers(scope)
-        key = self._key(post.first_time, headers)
+    async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        work = self._get if scope["method"] == "GET" else self._post
+        await work(scope, receive, send, _headers(scope), time.perf_counter())
+
+    async def _get(
+        self, scope: Scope, receive: Receive, send: Send, headers: Headers, started: float
+    ) -> None:
+        get = self._gets[scope["path"]]
+        key = self._key("first_call", headers)
+        asked = get.read(key.integration_id, scope["query_string"]) if key is not None else None
+        limit = self._admitted(key) if key is not None and asked is not None else None
+        if limit is None:
+            await self._app(scope, receive, send)
+            return
+        await self._answered(get.answer(asked), scope, receive, send, new_id("req"), limit, started)
+
+    async def _post(
+        self, scope: Scope, receive: Receive, send: Send, headers: Headers, started: float
+    ) -> None:
+        post = self._posts[scope["path"]]
+        key = self._key(post.first_time, headers) if headers.get(b"content-type") == _JSON else None
         if key is None:
             await self._app(scope, receive, send)
             return
@@ -88,9 +120,22 @@ class FastLane:
             await self._app(scope, _replayed(message, receive), send)
             return
         request_id = new_id("req")
+        answer = post.answer(asked, key.integration_id, request_id)
+        await self._answered(answer, scope, receive, send, request_id, limit, started)
+
+    async def _answered(
+        self,
+        answer: Awaitable[bytes],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        request_id: str,
+        limit: RawHeaders,
+        started: float,
+    ) -> None:
         scope.setdefault("state", {})["request_id"] = request_id
         try:
-            body = await post.answer(asked, key.integration_id, request_id)
+            body = await answer
         except errors.ANSWERED as error:
             scope["state"] |= {"rate_limit": limit, "refusal": error}
             await self._refusing(scope, receive, send)
@@ -123,7 +168,6 @@ class FastLane:
         key = at.keys.get_settled(authorization[len(_BEARER) :])
         ordinary = (
             key is not None
-            and headers.get(b"content-type") == _JSON
             and key.valid(at.clock())
             and at.calls.noted(key.integration_id, first_time)
             and at.flags.integration_enabled(key.integration_id)
@@ -140,12 +184,7 @@ class FastLane:
 
     async def _record(self, beats: Sequence[Beat], integration_id: str, _: str) -> bytes:
         accepted, rejected = await self._at.calls.heartbeats.submit((integration_id, beats))
-        return b'{"accepted":%d,"rejected":%d,"live_ttl":%d,"next_in":%d}' % (
-            accepted,
-            rejected,
-            self._at.settings.service.live_ttl_seconds,
-            NEXT_IN_SECONDS,
-        )
+        return fast_answers.heartbeat(accepted, rejected, self._at.settings.service.live_ttl_seconds)
 
     async def _exchange(self, asked: ExchangeAsked, integration_id: str, request_id: str) -> bytes:
         key = hot_calls.attempt_key(asked.idempotency_key, request_id)
@@ -153,17 +192,28 @@ class FastLane:
             integration_id, asked.code, asked.return_url, asked.code_verifier, key, self._at.clock()
         )
         found = hot_calls.granted(await self._at.calls.exchanges.submit(tried), integration_id, request_id)
-        grant = {
-            "id": found.grant_id,
-            "object": "grant",
-            "user_id": found.user_id,
-            "external_user_id": found.external_user_id,
-            "entry_id": found.entry_id,
-            "created_at": rfc3339(found.created_at),
-            "revoked_at": None,
-        }
-        user = {"id": found.user_id, "object": "user", "external_user_id": found.external_user_id}
-        return orjson.dumps({"grant": grant, "user": user})
+        return fast_answers.exchanged(found)
+
+    async def _live(self, asked: PageAsked) -> bytes:
+        page = await self._at.calls.live_pages.submit(asked)
+        return fast_answers.live_users(page)
+
+    async def _me(self, integration_id: str) -> bytes:
+        """Raises `NotFound`."""
+        found = hot_calls.existing(await self._at.calls.integrations.submit(integration_id), integration_id)
+        return fast_answers.integration(found)
+
+
+def _read_me(integration_id: str, query: bytes) -> str | None:
+    return None if query else integration_id
+
+
+def _read_page(integration_id: str, query: bytes) -> PageAsked | None:
+    """The first page, of a plain size."""
+    if not query:
+        return PageAsked(integration_id)
+    size = _LIMIT.fullmatch(query)
+    return PageAsked(integration_id, limit=int(size[1])) if size else None
 
 
 def _headers(scope: Scope) -> Headers:

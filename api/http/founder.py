@@ -1,5 +1,6 @@
 """The founders' API: their spaces and live users, as JSON."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -40,11 +41,10 @@ class SpaceOut(BaseModel):
 def space(at: At, who: SignedIn, slug: str) -> SpaceOut:
     with at.transaction() as session:
         found = access.space(session, who.id, slug)
-        live = presence.count_live(
-            driver_connection(session),
+        connection, window = driver_connection(session), at.settings.service.live_ttl_seconds
+        live = at.live_counts.of(
             found.integration_ids,
-            at.clock(),
-            at.settings.service.live_ttl_seconds,
+            partial(presence.count_live, connection, found.integration_ids, at.clock(), window),
         )
     return SpaceOut(
         id=found.id,

@@ -1,18 +1,15 @@
 """The integration API: what a partner's back end calls with its key."""
 
-from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
-from api.core.access import service as access
 from api.core.access.exchange import Exchanged
 from api.core.access.exchange_rules import attempt
 from api.core.presence import rules
-from api.core.presence import service as presence
+from api.core.presence.pages import PageAsked
 from api.core.presence.rules import Beat
-from api.db.engine import driver_connection
 from api.http import cursors, first_times, hot_calls
 from api.http.deps import At, Partner
 from api.http.problems import PARTNER_CODES, documented
@@ -115,30 +112,22 @@ async def exchange(
 
 
 @router.get("/users/live", responses=documented(*PARTNER_CODES, "cursor_invalid"))
-def users_live(
+async def users_live(
     at: At,
     integration_id: Partner,
     cursor: Annotated[str | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 100,
 ) -> LiveUsersOut:
     """Users whose newest beat is younger than `window_seconds`, in order of their ids."""
-    now: datetime = at.clock()
-    with at.transaction() as session:
-        access.called(session, integration_id, now)
-        page = presence.live(
-            driver_connection(session),
-            [integration_id],
-            now,
-            at.settings.service.live_ttl_seconds,
-            cursors.decode(cursor),
-            limit,
-        )
+    asked = PageAsked(integration_id, cursors.decode(cursor), limit)
+    page = await at.calls.live_pages.submit(asked)
+    await first_times.note(at, integration_id, "first_call", at.clock())
     return live_users(page)
 
 
 @router.get("/me")
-def me(at: At, integration_id: Partner) -> MeOut:
+async def me(at: At, integration_id: Partner) -> MeOut:
     """The integration that the key belongs to: a partner's first call."""
-    with at.transaction() as session:
-        found = access.called(session, integration_id, at.clock())
-        return MeOut.model_validate(found, from_attributes=True)
+    found = hot_calls.existing(await at.calls.integrations.submit(integration_id), integration_id)
+    await first_times.note(at, integration_id, "first_call", at.clock())
+    return MeOut.model_validate(found, from_attributes=True)

@@ -21,6 +21,7 @@ from api.http.cookies import Cookies
 from api.http.draining import Draining
 from api.http.flag_board import FlagBoard
 from api.http.hot_calls import HotCalls
+from api.http.live_counts import LiveCounts
 from api.http.live_feed import LiveFeed
 from api.http.rate_limits import Buckets, RateLimits
 from api.http.readiness import Readiness
@@ -59,6 +60,7 @@ class Services:
     flags: FlagBoard
     hot: HotConnections
     calls: HotCalls
+    live_counts: LiveCounts
     keys: KnownKeys
     key_changes: Listener
     limits: RateLimits

@@ -1,6 +1,7 @@
 """The dashboard: how far people got, how many were in over the last day, who joined."""
 
 from datetime import timedelta
+from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
@@ -30,8 +31,8 @@ def dashboard(request: Request, at: At, who: SignedIn, slug: Slug = None) -> Res
             return render(request, "no_space.html", {"who": who}, title="Welcome")
         space = access.space(session, who.id, choice.space.slug)
         connection = driver_connection(session)
-        window = at.settings.service.live_ttl_seconds
-        live = presence.count_live(connection, space.integration_ids, now, window)
+        ids, window = space.integration_ids, at.settings.service.live_ttl_seconds
+        live = at.live_counts.of(ids, partial(presence.count_live, connection, ids, now, window))
         day = minutes.series(connection, space.integration_ids, now, _REACH, _STEP)
         joined = access.joined_per_day(session, space.id, now, _DAYS)
         newest = waitlist.newest(session, space.id, _NEWEST)

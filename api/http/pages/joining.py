@@ -124,7 +124,9 @@ def _home(at: Services) -> Home:
 def _count(at: Services, space: SpaceRef) -> HomeNumbers:
     window = at.settings.service.live_ttl_seconds
     with at.transaction() as session:
-        live = presence.count_live(driver_connection(session), space.integration_ids, at.clock(), window)
+        connection, ids = driver_connection(session), space.integration_ids
+        counting = partial(presence.count_live, connection, ids, at.clock(), window)
+        live = at.live_counts.of(ids, counting)
         return HomeNumbers(live, access.standing(session, space))
 
 

@@ -13,11 +13,13 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from api.core.clock import system_clock
 from api.core.presence.rules import Beat
 from api.db.engine import make_engine, session_scope
 from api.db.hot import HotConnections
 from api.http.batching import Batches
 from api.http.hot_calls import HotCalls
+from api.http.live_counts import LiveCounts
 from api.settings import Settings
 from deployments.bench.places import free_port
 from tests.codes import issue
@@ -51,7 +53,7 @@ def _granted(session: Session, integration_id: str) -> str:
 @asynccontextmanager
 async def calling(url: str) -> AsyncIterator[HotCalls]:
     connections = HotConnections(url, 2, "test-batching")
-    calls = HotCalls(connections)
+    calls = HotCalls(connections, system_clock, LiveCounts(), 90)
     try:
         yield calls
     finally:

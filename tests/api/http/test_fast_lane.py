@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.app import create_app, in_fast_lane
+from api.core.access import waitlist
 from api.core.access.exchange_rules import s256
 from api.core.keys import service as keys
 from api.http.fast_lane import FastLane
@@ -26,6 +27,8 @@ from tests.codes import issue
 from tests.product import BASE_URL
 
 HEARTBEAT = "/api/integration/v1/heartbeat"
+ME = "/api/integration/v1/me"
+LIVE = "/api/integration/v1/users/live"
 EXCHANGE = "/api/integration/v1/access/exchange"
 VERIFIER = "a-verifier-that-is-long-enough-for-rfc-7636"
 RETURN_URL = "https://partner.example/back"
@@ -71,6 +74,7 @@ def fast(fast_app: FastAPI, key: str, new_code: Callable[..., str]) -> Iterator[
         until(lambda: services(fast_app).keys.hearing)
         client.post(HEARTBEAT, json={"users": [{"external_user_id": "x"}]}, headers=bearer(key))
         client.post(EXCHANGE, json={"code": new_code()}, headers=bearer(key))
+        client.get(ME, headers=bearer(key))
         yield client
 
 
@@ -147,6 +151,32 @@ def test_ordinary_calls_take_the_lane_and_answer_as_their_routes_do(
         assert all(one[part].keys() == other[part].keys() for part in one)
     same(*[client.post(EXCHANGE, json={"code": "no"}, headers=bearer(key)) for client in (fast, slow)])
     assert LONG_WAYS == []
+
+
+def test_reads_take_the_lane_and_answer_as_their_routes_do(
+    fast: TestClient, slow: TestClient, slow_app: FastAPI, integration_id: str, key: str
+) -> None:
+    with services(slow_app).transaction() as session:
+        users = waitlist.users_with_grant(session, integration_id, 12)
+    beats = {"users": [{"external_user_id": user} for user in users]}
+    assert fast.post(HEARTBEAT, json=beats, headers=bearer(key)).json()["accepted"] == 12
+    same(*[client.get(ME, headers=bearer(key)) for client in (fast, slow)])
+    for limit in ("", "?limit=5", "?limit=12", "?limit=100"):
+        answers = [client.get(LIVE + limit, headers=bearer(key)) for client in (fast, slow)]
+        bodies = [answer.json() for answer in answers]
+        assert [len(body.pop("as_of")) for body in bodies] == [27, 27]
+        assert bodies[0] == bodies[1] and bodies[0]["count"] >= 12
+    assert LONG_WAYS == []
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=05", "limit=5&limit=6", "cursor=x", "x=1"])
+def test_unusual_queries_are_answered_as_the_route_does(
+    fast: TestClient, slow: TestClient, key: str, query: str
+) -> None:
+    for path in (LIVE, ME):
+        answers = [client.get(f"{path}?{query}", headers=bearer(key)) for client in (fast, slow)]
+        codes = [(answer.status_code, answer.json().get("code")) for answer in answers]
+        assert codes[0] == codes[1]
 
 
 names = st.one_of(

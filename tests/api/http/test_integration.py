@@ -7,7 +7,9 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from api.app import create_app
 from api.core.access import waitlist
+from api.settings import Settings
 from tests.product import BASE_URL
 
 PATHS = (("GET", "/me"), ("GET", "/users/live"), ("POST", "/heartbeat"))
@@ -105,11 +107,15 @@ def test_heartbeats_not_as_described_point_at_what_is_wrong(
     assert answer.json()["errors"][0]["pointer"].startswith("/users")
 
 
-def test_the_first_call_is_remembered(app: FastAPI, partner: TestClient, integration_id: str) -> None:
+def test_the_first_call_is_remembered(
+    seeded: Settings, partner_keys: dict[str, str], integration_id: str
+) -> None:
+    app = create_app(seeded)
     query = "update integrations set first_call_at = null where id = :i"
     with app.state.services.transaction() as session:
         session.execute(text(query), {"i": integration_id})
-    partner.get("/api/integration/v1/me")
+    key = {"Authorization": f"Bearer {partner_keys[integration_id]}"}
+    TestClient(app, base_url=BASE_URL, headers=key).get("/api/integration/v1/me")
     with app.state.services.transaction() as session:
         query = "select first_call_at from integrations where id = :i"
         assert session.execute(text(query), {"i": integration_id}).scalar_one() is not None
