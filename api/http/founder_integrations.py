@@ -197,6 +197,17 @@ def rotate_secret(
     return once.answer(partial(rotating_secret, at=at, who=who, integration_id=integration_id, asked=asked))
 
 
+@router.post(
+    "/integrations/{integration_id}/secrets/{secret_id}/revoke",
+    responses=documented(*_REVOKING),
+)
+def revoke_secret(at: At, who: RecentlyProven, integration_id: str, secret_id: str) -> IntegrationOut:
+    """An old signing secret ends now. Idempotent."""
+    with at.transaction() as session:
+        revoke_signing(session, at, who, integration_id, secret_id)
+        return integration_out(load(session, at, who.id, integration_id), at)
+
+
 def creating(session: Session, at: Services, who: FounderView, slug: str, name: str) -> Answer:
     """Raises as core does."""
     space_id, now = access.space_id(session, who.id, slug), at.clock()
@@ -233,6 +244,14 @@ def revoke(session: Session, at: Services, who: FounderView, integration_id: str
     """Raises as core does."""
     access.integration(session, who.id, integration_id)
     rotation.revoke(session, integration_id, key_id, at.clock(), who.id)
+
+
+def revoke_signing(
+    session: Session, at: Services, who: FounderView, integration_id: str, secret_id: str
+) -> None:
+    """Raises as core does."""
+    access.integration(session, who.id, integration_id)
+    secrets.revoke(session, integration_id, secret_id, at.clock(), who.id)
 
 
 def note(session: Session, at: Services, who: FounderView, integration_id: str, different: object) -> None:

@@ -49,6 +49,14 @@ def expire_secrets(session: Session, integration_id: str, now: datetime, until: 
     )
 
 
+def revoke_secret(session: Session, secret_id: str, now: datetime) -> None:
+    session.execute(
+        update(WebhookSecret)
+        .where(WebhookSecret.id == secret_id, WebhookSecret.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+
+
 def touch_secrets(session: Session, secret_ids: Sequence[str], now: datetime, every: timedelta) -> None:
     """Remember the use, at most once per `every`."""
     stale = or_(WebhookSecret.last_used_at.is_(None), WebhookSecret.last_used_at < now - every)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from api.core import audit
 from api.core.crypto import Vault
-from api.core.errors import Conflict, Refused
+from api.core.errors import Conflict, NotFound, Refused
 from api.core.ids import new_id
 from api.core.webhooks import queries, signing
 
@@ -67,6 +67,23 @@ def rotate(
     said = {"secret_id": secret_id, "grace_seconds": int(grace.total_seconds()), "forced": forced}
     audit.record(session, actor, "webhook_secrets.rotate", integration_id, now, said)
     return secret_id, plaintext
+
+
+def revoke(session: Session, integration_id: str, secret_id: str, now: datetime, actor: str) -> None:
+    """The old secret signs nothing from now on. Idempotent. Raises `NotFound`, and `Conflict`
+    (`key_is_current`) for the one that nothing has taken the place of. Audited."""
+    queries.lock_secrets(session, integration_id)
+    found = next((one for one in of_integration(session, integration_id) if one.id == secret_id), None)
+    if found is None:
+        raise NotFound(f"There is no secret {secret_id!r}.", fix="Reload the list of secrets.")
+    if found.state(now) == "current":
+        raise Conflict(
+            "That secret is the current one: without it nothing is signed.",
+            fix="Rotate it; a grace period of 0 seconds ends it at once.",
+            code="key_is_current",
+        )
+    queries.revoke_secret(session, secret_id, now)
+    audit.record(session, actor, "webhook_secrets.revoke", integration_id, now, {"secret_id": secret_id})
 
 
 def of_integration(session: Session, integration_id: str) -> list[SecretView]:

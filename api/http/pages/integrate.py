@@ -204,6 +204,18 @@ def revoke_key(request: Request, at: At, who: RecentlyProven, integration_id: st
     return _back(integration_id)
 
 
+@router.post("/{integration_id}/secrets/{secret_id}/revoke")
+def revoke_secret(
+    request: Request, at: At, who: RecentlyProven, integration_id: str, secret_id: str
+) -> Response:
+    try:
+        with at.transaction() as session:
+            founder_integrations.revoke_signing(session, at, who, integration_id, secret_id)
+    except Conflict as error:
+        return _again(request, at, who, integration_id, Said("secret", error))
+    return _back(integration_id)
+
+
 def _apply(
     request: Request, at: Services, who: FounderView, integration_id: str, act: Act, form: str, typed: str
 ) -> Response:

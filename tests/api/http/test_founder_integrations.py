@@ -76,6 +76,15 @@ def test_keys_rotate_with_an_overlap(
     ]
 
 
+def test_without_a_grace_the_old_key_ends_at_once(
+    founder: TestClient, visit: Visit, made: dict[str, str]
+) -> None:
+    path = f"{API}/integrations/{made['id']}/keys/rotate"
+    assert me(visit, made["key"]) == 200
+    fresh = founder.post(path, json={"grace_seconds": 0}, headers=once()).json()
+    assert [me(visit, key) for key in (made["key"], fresh["key"])] == [401, 200]
+
+
 def test_signing_secrets_rotate_the_same_way(
     founder: TestClient, made: dict[str, str], seeded: Settings
 ) -> None:
@@ -87,6 +96,12 @@ def test_signing_secrets_rotate_the_same_way(
     assert [secret["state"] for secret in second["secrets"]] == ["current", "ending"]
     third = founder.post(f"{path}/secrets/rotate", headers=once())
     assert (third.status_code, third.json()["code"]) == (409, "rotation_in_progress")
+    current, old = (secret["id"] for secret in second["secrets"])
+    ended = founder.post(f"{path}/secrets/{old}/revoke")
+    assert [secret["state"] for secret in ended.json()["secrets"]] == ["current", "revoked"]
+    refused = founder.post(f"{path}/secrets/{current}/revoke")
+    assert (refused.status_code, refused.json()["code"]) == (409, "key_is_current")
+    assert founder.post(f"{path}/secrets/none/revoke").status_code == 404
     shown = founder.get(path)
     assert second["secret"] not in shown.text and len(shown.json()["secrets"]) == 2
     assert audited(seeded, made["id"]).count("webhook_secrets.rotate") == 2
@@ -103,7 +118,7 @@ def test_it_takes_a_code_from_just_now(
             " where id = (select id from sessions order by created_at desc limit 1)"
         )
     path = f"{API}/integrations/{made['id']}"
-    for asked in ("keys/rotate", "secrets/rotate", "keys/x/revoke"):
+    for asked in ("keys/rotate", "secrets/rotate", "keys/x/revoke", "secrets/x/revoke"):
         answer = left_open.post(f"{path}/{asked}", headers=once())
         assert (answer.status_code, answer.json()["code"]) == (403, "recent_login_required")
     assert founder.get(path).json()["secrets"] == []

@@ -94,6 +94,10 @@ def test_a_secret_is_created_and_rotated(founder: TestClient, made: tuple[str, s
         founder.post(f"{path}/secrets/rotate", data={"grace": "0", "token": secrets.token_hex()}).status_code
         == 200
     )
+    rotated = founder.post(f"{path}/secrets/rotate", data={"grace": "86400", "token": secrets.token_hex()})
+    ending = re.search(rf'action="({path}/secrets/[a-z0-9_]+/revoke)"', rotated.text)
+    assert ending and founder.post(ending.group(1)).headers["location"] == path
+    assert f'action="{ending.group(1)}"' not in founder.get(path).text
 
 
 @pytest.mark.parametrize(
