@@ -97,6 +97,10 @@ def admit(founder: httpx.Client, partner: httpx.Client, user: str) -> dict[str, 
 def known(founder: httpx.Client, partner: httpx.Client, integration_id: str) -> dict[str, str]:
     entries = founder.get(f"/api/founder/v1/spaces/{SLUG}/entries", params={"status": "waiting"}).json()
     integration = founder.get(f"/api/founder/v1/integrations/{integration_id}").json()
+    rotated = founder.post(
+        f"/api/founder/v1/integrations/{integration_id}/secrets/rotate",
+        headers={"Idempotency-Key": "first"},
+    )
     sessions = founder.get("/api/founder/v1/sessions").json()
     grant = admit(founder, partner, "talkative")
     wanted = {"external_user_id": "talkative", "origin": SITE}
@@ -117,6 +121,7 @@ def known(founder: httpx.Client, partner: httpx.Client, integration_id: str) -> 
         "user_id": entries["data"][1]["user_id"],
         "session_id": next(one["id"] for one in sessions["data"] if not one["current"]),
         "key_id": integration["keys"][0]["id"],
+        "secret_id": rotated.json()["id"],
         "grant_id": admit(founder, partner, "leaving")["id"],
         "conversation_id": chat.json()["id"],
         "user": grant["external_user_id"],
