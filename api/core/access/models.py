@@ -112,13 +112,14 @@ class WaitlistCounter(Base):
 
 
 class WaitlistBlock(Base):
-    """How many wait among 1,024 ranks; kept by triggers on `entries`."""
+    """How many there are of a status among 1,024 ranks; kept by triggers on `entries`."""
 
     __tablename__ = "waitlist_blocks"
 
     space_id: Mapped[str] = mapped_column(ForeignKey("spaces.id", ondelete="CASCADE"), primary_key=True)
+    status: Mapped[str] = mapped_column(Text, primary_key=True)
     block: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    waiting: Mapped[int] = mapped_column(BigInteger)
+    people: Mapped[int] = mapped_column(BigInteger)
 
 
 class WaitlistStart(Base):

@@ -23,8 +23,9 @@ from api.core.access.models import (
 _POSITION = text("""
 select 1
     + coalesce((
-        select sum(waiting) from waitlist_blocks as before
-        where before.space_id = entry.space_id and before.block < entry.rank >> 10), 0)::bigint
+        select sum(people) from waitlist_blocks as before
+        where before.space_id = entry.space_id and before.status = 'waiting'
+          and before.block < entry.rank >> 10), 0)::bigint
     + (
         select count(*) from entries as ahead
         where ahead.space_id = entry.space_id and ahead.status = 'waiting'
@@ -38,9 +39,10 @@ with asked as (
     select id, space_id, rank, seq, rank >> 10 as block from entries
     where id = any(:ids) and status = 'waiting'),
 blocks as (
-    select space_id, block, sum(waiting) over (partition by space_id order by block) - waiting as before
+    select space_id, block, sum(people) over (partition by space_id order by block) - people as before
     from waitlist_blocks
-    where space_id in (select space_id from asked) and block <= (select max(block) from asked))
+    where space_id in (select space_id from asked) and status = 'waiting'
+      and block <= (select max(block) from asked))
 select asked.id, 1 + blocks.before::bigint + within.number as position
 from asked join blocks using (space_id, block)
 cross join lateral (
@@ -88,9 +90,11 @@ def owner_of(session: Session, space_id: str) -> str | None:
 
 def entry_counts(session: Session, space_id: str) -> dict[str, int]:
     rows = session.execute(
-        select(Entry.status, func.count()).where(Entry.space_id == space_id).group_by(Entry.status)
+        select(WaitlistBlock.status, func.sum(WaitlistBlock.people))
+        .where(WaitlistBlock.space_id == space_id)
+        .group_by(WaitlistBlock.status)
     )
-    return {row[0]: row[1] for row in rows}
+    return {row[0]: int(row[1]) for row in rows}
 
 
 def grant_counts(session: Session, integration_ids: Sequence[str]) -> tuple[int, int]:
@@ -215,8 +219,7 @@ def entries_like(
 
 
 def waiting(session: Session, space_id: str) -> int:
-    query = select(func.sum(WaitlistBlock.waiting)).where(WaitlistBlock.space_id == space_id)
-    return int(session.scalar(query) or 0)
+    return entry_counts(session, space_id).get("waiting", 0)
 
 
 def oldest_waiting(session: Session, of: Integration, limit: int) -> Sequence[Entry]:

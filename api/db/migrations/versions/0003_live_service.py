@@ -1,8 +1,8 @@
 """The live service: positions and referrals, starts and codes, chat, flags, secrets, tombstones, limits.
 
 An entry's place in line is its `rank`: the number of its joining in its space, less what its referrals earned
-it. `waitlist_blocks` counts who waits per 1,024 ranks, kept by statement triggers, so that a position costs
-the same with a thousand people in line or two million.
+it. `waitlist_blocks` counts people by status per 1,024 ranks, kept by statement triggers, so that a position
+and a space's numbers cost the same with a thousand people in line or two million.
 """
 
 from alembic import op
@@ -49,40 +49,40 @@ insert into waitlist_counters select space_id, count(*) from entries group by sp
 
 create table waitlist_blocks (
     space_id text not null constraint fk_waitlist_blocks_space_id_spaces references spaces on delete cascade,
+    status text not null,
     block bigint not null,
-    waiting bigint not null,
-    constraint pk_waitlist_blocks primary key (space_id, block)
+    people bigint not null,
+    constraint pk_waitlist_blocks primary key (space_id, status, block)
 ) with (fillfactor = 50);
-insert into waitlist_blocks
-select space_id, rank >> 10, count(*) from entries where status = 'waiting' group by 1, 2;
+insert into waitlist_blocks select space_id, status, rank >> 10, count(*) from entries group by 1, 2, 3;
 
-create function count_waiting() returns trigger language plpgsql as $$
+create function count_people() returns trigger language plpgsql as $$
 begin
     if tg_op = 'INSERT' then
-        insert into waitlist_blocks as known (space_id, block, waiting)
-        select space_id, rank >> 10, count(*) from fresh where status = 'waiting' group by 1, 2 order by 1, 2
-        on conflict (space_id, block) do update set waiting = known.waiting + excluded.waiting;
+        insert into waitlist_blocks as known (space_id, status, block, people)
+        select space_id, status, rank >> 10, count(*) from fresh group by 1, 2, 3 order by 1, 2, 3
+        on conflict (space_id, status, block) do update set people = known.people + excluded.people;
     elsif tg_op = 'DELETE' then
-        insert into waitlist_blocks as known (space_id, block, waiting)
-        select space_id, rank >> 10, -count(*) from gone where status = 'waiting' group by 1, 2 order by 1, 2
-        on conflict (space_id, block) do update set waiting = known.waiting + excluded.waiting;
+        insert into waitlist_blocks as known (space_id, status, block, people)
+        select space_id, status, rank >> 10, -count(*) from gone group by 1, 2, 3 order by 1, 2, 3
+        on conflict (space_id, status, block) do update set people = known.people + excluded.people;
     else
-        insert into waitlist_blocks as known (space_id, block, waiting)
-        select space_id, block, sum(change) from (
-            select space_id, rank >> 10 as block, 1 as change from fresh where status = 'waiting'
+        insert into waitlist_blocks as known (space_id, status, block, people)
+        select space_id, status, block, sum(change) from (
+            select space_id, status, rank >> 10 as block, 1 as change from fresh
             union all
-            select space_id, rank >> 10, -1 from gone where status = 'waiting'
-        ) as changes group by 1, 2 having sum(change) <> 0 order by 1, 2
-        on conflict (space_id, block) do update set waiting = known.waiting + excluded.waiting;
+            select space_id, status, rank >> 10, -1 from gone
+        ) as changes group by 1, 2, 3 having sum(change) <> 0 order by 1, 2, 3
+        on conflict (space_id, status, block) do update set people = known.people + excluded.people;
     end if;
     return null;
 end $$;
 create trigger entries_inserted after insert on entries
-    referencing new table as fresh for each statement execute function count_waiting();
+    referencing new table as fresh for each statement execute function count_people();
 create trigger entries_updated after update on entries
-    referencing old table as gone new table as fresh for each statement execute function count_waiting();
+    referencing old table as gone new table as fresh for each statement execute function count_people();
 create trigger entries_deleted after delete on entries
-    referencing old table as gone for each statement execute function count_waiting();
+    referencing old table as gone for each statement execute function count_people();
 
 create table waitlist_starts (
     id text constraint pk_waitlist_starts primary key,
@@ -334,7 +334,7 @@ def downgrade() -> None:
     op.execute("drop function tell_of_flags()")
     op.execute(
         "drop trigger entries_inserted on entries; drop trigger entries_updated on entries;"
-        " drop trigger entries_deleted on entries; drop function count_waiting()"
+        " drop trigger entries_deleted on entries; drop function count_people()"
     )
     op.execute("drop index ix_grants_entry_id")
     op.execute("alter table api_keys drop column expires_at, drop column created_by")

@@ -14,14 +14,14 @@ from tests.api.core.places import Place, new_place
 from tests.product import NOW
 
 BLOCKS = text("""
-select block, waiting from waitlist_blocks where space_id = :s and waiting <> 0
+select status, block, people from waitlist_blocks where space_id = :s and people <> 0
 except
-select rank >> 10, count(*) from entries where space_id = :s and status = 'waiting' group by 1
+select status, rank >> 10, count(*) from entries where space_id = :s group by 1, 2
 """)
 MISSING = text("""
-select rank >> 10, count(*) from entries where space_id = :s and status = 'waiting' group by 1
+select status, rank >> 10, count(*) from entries where space_id = :s group by 1, 2
 except
-select block, waiting from waitlist_blocks where space_id = :s
+select status, block, people from waitlist_blocks where space_id = :s
 """)
 NAIVE = text("""
 select id, row_number() over (order by rank, seq) from entries where space_id = :s and status = 'waiting'
