@@ -17,6 +17,7 @@ from api.db.engine import Session
 from api.http import browsers, destinations
 from api.http.client_address import client_network
 from api.http.cookies import new_browser_id
+from api.http.credentials import PUBLIC
 from api.http.deps import At
 from api.http.pages.rendering import render
 from api.http.problems import Problem, documented
@@ -45,7 +46,7 @@ async def fields(request: Request) -> dict[str, str]:
 Fields = Annotated[dict[str, str], Depends(fields)]
 
 
-@router.post("/otp/start", status_code=202, responses=documented(*_ASKING))
+@router.post("/otp/start", status_code=202, responses=documented(*_ASKING), openapi_extra=PUBLIC)
 def start(request: Request, at: At, body: Fields, tasks: BackgroundTasks) -> Response:
     """`{phone}` or `{email}` → 202, always; the code goes out after the answer."""
     try:
@@ -71,7 +72,7 @@ def start(request: Request, at: At, body: Fields, tasks: BackgroundTasks) -> Res
     return response
 
 
-@router.post("/otp/verify", responses=documented(*_TYPING))
+@router.post("/otp/verify", responses=documented(*_TYPING), openapi_extra=PUBLIC)
 def verify(request: Request, at: At, body: Fields) -> Response:
     """`{code}` → 200 with the session cookie (a form: 303 to the dashboard); 401 for any bad code."""
     now, code = at.clock(), "".join(body.get("code", "").split())
@@ -92,7 +93,12 @@ def verify(request: Request, at: At, body: Fields) -> Response:
     return response
 
 
-@router.post("/logout", status_code=303, responses=documented("foreign_origin", "database_unavailable"))
+@router.post(
+    "/logout",
+    status_code=303,
+    responses=documented("foreign_origin", "database_unavailable"),
+    openapi_extra=PUBLIC,
+)
 def logout(request: Request, at: At) -> Response:
     """Ends the session on the server, too. Idempotent."""
     cookie = at.cookies.session(request)

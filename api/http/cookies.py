@@ -12,6 +12,8 @@ from fastapi import Request, Response
 
 from api.settings import Settings
 
+SESSION_NAME = "__Host-fu_session"
+"""As production on https names it."""
 _BROWSER_SECONDS = 30 * 24 * 3600
 _SESSION_SECONDS = 30 * 24 * 3600
 

@@ -11,18 +11,19 @@ from api.core.founders.service import FounderView
 from api.core.founders.sessions import OpenSession
 from api.http import partner_calls
 from api.http.client_address import client_network
+from api.http.credentials import FounderCookie, IntegrationKey
 from api.http.errors import ProofTooOld, Unauthenticated
 from api.http.services import Services, services
 
 At = Annotated[Services, Depends(services)]
 
 
-def founder(request: Request, at: At) -> FounderView:
+def founder(request: Request, at: At, _: FounderCookie = None) -> FounderView:
     """The founder whose session the cookie names. Raises `Unauthenticated`."""
     return _signed_in(request, at)[0]
 
 
-def recently_proven(request: Request, at: At) -> FounderView:
+def recently_proven(request: Request, at: At, _: FounderCookie = None) -> FounderView:
     """The founder, whose last code is not long ago. Raises `Unauthenticated`, `ProofTooOld`."""
     who, opened = _signed_in(request, at)
     if not sessions.recently_proven(opened, at.clock()):
@@ -30,7 +31,7 @@ def recently_proven(request: Request, at: At) -> FounderView:
     return who
 
 
-def homepage_owner(request: Request, at: At) -> FounderView:
+def homepage_owner(request: Request, at: At, _: FounderCookie = None) -> FounderView:
     """The founder HOMEPAGE_OWNER_PHONE. Raises `Unauthenticated`, `Refused` `homepage_owner_required`."""
     who = founder(request, at)
     if not owns_homepage(at, who):
@@ -50,7 +51,7 @@ def owns_homepage(at: Services, who: FounderView) -> bool:
         return founders.has_phone(session, at.vault, who.id, phone)
 
 
-def current_session(request: Request, at: At) -> OpenSession:
+def current_session(request: Request, at: At, _: FounderCookie = None) -> OpenSession:
     """The session itself. Raises `Unauthenticated`."""
     return _signed_in(request, at)[1]
 
@@ -65,7 +66,7 @@ def _signed_in(request: Request, at: Services) -> tuple[FounderView, OpenSession
     raise Unauthenticated("login_required", "Log in first.")
 
 
-async def partner(request: Request, at: At) -> str:
+async def partner(request: Request, at: At, _: IntegrationKey = None) -> str:
     """The id of the integration that the bearer key belongs to. Every bad key gets the same answer.
 
     Raises `Unauthenticated`, `RateLimited`, and `Refused` `integration_disabled`."""

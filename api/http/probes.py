@@ -5,17 +5,22 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 
+from api.http.credentials import PUBLIC
 from api.http.services import Services, services
 
 router = APIRouter(prefix="/api", tags=["probes"])
 
 
-@router.get("/healthz")
+@router.get("/healthz", openapi_extra=PUBLIC)
 async def healthz() -> JSONResponse:
     return JSONResponse({"status": "ok"})
 
 
-@router.get("/readyz", responses={503: {"description": "This process cannot serve now."}})
+@router.get(
+    "/readyz",
+    responses={503: {"description": "This process cannot serve now."}},
+    openapi_extra=PUBLIC,
+)
 async def readyz(
     at: Annotated[Services, Depends(services)], verbose: Annotated[str | None, Query()] = None
 ) -> JSONResponse:

@@ -32,6 +32,7 @@ from api.http.chat_shapes import (
     ReadOut,
 )
 from api.http.chat_streams import ChatStream, position
+from api.http.credentials import WidgetBearer
 from api.http.deps import At
 from api.http.errors import RateLimited, Unauthenticated
 from api.http.partner_calls import refuse_disabled
@@ -66,6 +67,7 @@ def speaker(
     request: Request,
     at: At,
     widget_origin: Annotated[str, Header(max_length=300, description="Origin of the page around us.")] = "",
+    _: WidgetBearer = None,
 ) -> Speaker:
     """Raises `Unauthenticated`, `Refused` `integration_disabled`, `grant_revoked`."""
     token = _token(request, at, widget_origin)

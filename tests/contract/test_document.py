@@ -49,6 +49,15 @@ BODIES = {
     "/api/founder/v1/spaces/{slug}/integrations": {"name": "Another app"},
 }
 
+# By the beginning of the path. A list that is empty says: nothing.
+SHOWN: dict[str, list[dict[str, list[str]]]] = {
+    "/api/integration/": [{"integrationKey": []}],
+    "/api/widget/": [{"widgetToken": []}],
+    "/api/founder/": [{"founderSession": []}],
+    "/auth/": [],
+    "/api/": [],
+}
+
 
 @pytest.mark.parametrize("surface", ["/api/integration/", "/api/founder/"])
 def test_nothing_happens_that_is_not_written(service: Service, surface: str) -> None:
@@ -111,3 +120,19 @@ def make_real(service: Service, case: Any) -> None:
         if "external_user_id" in case.body and "widget" in case.operation.path:
             more = more | {"external_user_id": service.known["user"]}
         case.body = case.body | more
+
+
+def test_each_operation_says_what_a_caller_has_to_show(service: Service) -> None:
+    schemes = service.document["components"]["securitySchemes"]
+    assert {name: (one["type"], one.get("scheme") or one["in"]) for name, one in schemes.items()} == {
+        "integrationKey": ("http", "bearer"),
+        "widgetToken": ("http", "bearer"),
+        "founderSession": ("apiKey", "cookie"),
+    }
+    shown = {
+        f"{method} {path}": (operation.get("security"), SHOWN[next(filter(path.startswith, SHOWN))])
+        for path, methods in service.document["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert {label: said for label, (said, due) in shown.items() if said != due} == {}
+    assert len(shown) > 40
