@@ -10,10 +10,11 @@ from time import sleep
 import uvicorn
 from fastapi import FastAPI
 
-from api.app import create_app
+from api.app import create_app, in_fast_lane
 from api.http.services import Services
 from api.settings import Settings
 from deployments.bench.places import free_port
+from deployments.whole_answers import WholeAnswers
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,9 @@ def serving(settings: Settings) -> Iterator[Served]:
     platform = settings.platform.model_copy(update={"public_app_url": url})
     settings = replace(settings, platform=platform)
     app = create_app(settings)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    server = uvicorn.Server(
+        uvicorn.Config(in_fast_lane(app), host="127.0.0.1", port=port, http=WholeAnswers, log_level="warning")
+    )
     loops: list[asyncio.AbstractEventLoop] = []
 
     def run() -> None:

@@ -31,6 +31,7 @@ from api.http.services import Services
 WHOLE_ANSWER = "firstuser.whole_answer"
 """An ASGI extension (`deployments.whole_answers`); `send`: (headers, body of a 200) → whether it was sent."""
 _PREFIX = "/api/integration/v1"
+_HEALTHZ = "/api/healthz"
 _HEALTHY = b'{"status":"ok"}'
 _BEARER = b"Bearer "
 _JSON = b"application/json"
@@ -84,10 +85,18 @@ class FastLane:
             if (method == "POST" and path in self._posts) or (method == "GET" and path in self._gets):
                 await self._guarded(scope, receive, send)
                 return
-            if method == "GET" and path == "/api/healthz":
+            if method == "GET" and path == _HEALTHZ:
                 await self._answer(scope, send, _HEALTHY, new_id("req"), time.perf_counter())
                 return
         await self._app(scope, receive, send)
+
+    def at_once(self, method: str, path: str) -> tuple[bytes, bytes] | None:
+        """Headers and body of an answer that needs no waiting, for a server that sends them as they are."""
+        if path != _HEALTHZ or method != "GET":
+            return None
+        request_id = new_id("req")
+        request_log.lines.write(request_id, "GET", _HEALTHZ, 200, 0.0)
+        return self._told(_own_headers(_HEALTHY, request_id, ())), _HEALTHY
 
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
         work = self._get if scope["method"] == "GET" else self._post
@@ -151,14 +160,17 @@ class FastLane:
         started: float,
         limit: RawHeaders = (),
     ) -> None:
-        own = ((b"content-length", b"%d" % len(body)), (b"request-id", request_id.encode()), *limit)
+        own = _own_headers(body, request_id, limit)
         whole = scope.get("extensions", {}).get(WHOLE_ANSWER)
-        told = self._head + b"".join([b"%s: %s\r\n" % pair for pair in own]) + b"\r\n"
-        if whole is None or not whole["send"](told, body):
+        if whole is None or not whole["send"](self._told(own), body):
             await send({"type": "http.response.start", "status": 200, "headers": [*self._headers, *own]})
             await send({"type": "http.response.body", "body": body})
         took = round((time.perf_counter() - started) * 1000, 1)
         request_log.lines.write(request_id, scope["method"], scope["path"], 200, took)
+
+    def _told(self, own: RawHeaders) -> bytes:
+        """All headers as they are sent."""
+        return b"".join((self._head, *[b"%s: %s\r\n" % pair for pair in own], b"\r\n"))
 
     def _key(self, first_time: Key, headers: Headers) -> KnownKey | None:
         """The key of an ordinary call: known, in force, switched on, its first time noted."""
@@ -202,6 +214,10 @@ class FastLane:
         """Raises `NotFound`."""
         found = hot_calls.existing(await self._at.calls.integrations.submit(integration_id), integration_id)
         return fast_answers.integration(found)
+
+
+def _own_headers(body: bytes, request_id: str, limit: RawHeaders) -> RawHeaders:
+    return ((b"content-length", b"%d" % len(body)), (b"request-id", request_id.encode()), *limit)
 
 
 def _read_me(integration_id: str, query: bytes) -> str | None:
