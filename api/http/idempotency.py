@@ -5,7 +5,8 @@
             return 200, SomethingOut(...)
         return once.answer(act)
 
-`FounderOnce` requires the header, `PartnerOnce` goes without it, too. Name `IDEMPOTENCY_CODES` at the route.
+`FounderOnce` requires the header, `FounderOnceIfKeyed` and `PartnerOnce` go without it, too. Name
+`IDEMPOTENCY_CODES` at the route.
 """
 
 from collections.abc import Callable
@@ -34,6 +35,7 @@ Key = Annotated[
     ),
 ]
 Answer = tuple[int, BaseModel]
+Settle = Callable[[Session, Stored], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,37 @@ class Once:
     at: Services
     call: Call | None
 
+    @property
+    def key(self) -> str | None:
+        return self.call.key if self.call else None
+
     def answer(self, act: Callable[[Session], Answer]) -> Response:
         """Act in one transaction and answer; without a key just that. What `act` raises frees the key."""
+
+        def together(settle: Settle) -> Stored:
+            with self.at.transaction() as session:
+                stored = _stored(act(session))
+                settle(session, stored)
+            return stored
+
+        return self._once(together)
+
+    def answer_after(self, act: Callable[[], Answer]) -> Response:
+        """The same for an act on another machine, with no transaction open meanwhile. Whoever dies before the
+        answer is written acts again a minute later: the machine has to know the key, too."""
+
+        def in_turn(settle: Settle) -> Stored:
+            stored = _stored(act())
+            with self.at.transaction() as session:
+                settle(session, stored)
+            return stored
+
+        return self._once(in_turn)
+
+    def _once(self, acting: Callable[[Settle], Stored]) -> Response:
         call, at = self.call, self.at
         if call is None:
-            with at.transaction() as session:
-                return _response(_stored(act(session)))
+            return _response(acting(lambda *_: None))
         claimed_at = at.clock()
         with at.transaction() as session:
             known = idempotency.claim(session, at.vault, call, claimed_at)
@@ -54,9 +81,9 @@ class Once:
             return _response(known, replayed=True)
         answered = False
         try:
-            with at.transaction() as session:
-                stored = _stored(act(session))
-                idempotency.answer(session, at.vault, call, claimed_at, stored)
+            stored = acting(
+                lambda session, stored: idempotency.answer(session, at.vault, call, claimed_at, stored)
+            )
             answered = True
         finally:
             if not answered:
@@ -75,11 +102,16 @@ async def of_founder(request: Request, at: At, who: SignedIn, key: Key = None) -
     return Once(at, await _call(request, who.id, key))
 
 
+async def of_founder_if_keyed(request: Request, at: At, who: SignedIn, key: Key = None) -> Once:
+    return Once(at, await _call(request, who.id, key) if key else None)
+
+
 async def of_partner(request: Request, at: At, integration_id: Partner, key: Key = None) -> Once:
     return Once(at, await _call(request, integration_id, key) if key else None)
 
 
 FounderOnce = Annotated[Once, Depends(of_founder)]
+FounderOnceIfKeyed = Annotated[Once, Depends(of_founder_if_keyed)]
 PartnerOnce = Annotated[Once, Depends(of_partner)]
 
 

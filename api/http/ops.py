@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.core.clock import system_clock
@@ -15,6 +15,7 @@ from api.core.errors import NotFound, Refused
 from api.core.ports import RestorePoint
 from api.db.engine import Session
 from api.http.deps import At, SignedIn
+from api.http.idempotency import IDEMPOTENCY_CODES, Answer, FounderOnceIfKeyed
 from api.http.problems import FOUNDER_CODES, documented
 from api.http.services import Services
 from api.http.shapes import Moment
@@ -26,6 +27,7 @@ _STARTING = (
     *FOUNDER_CODES,
     "foreign_origin",
     "refused",
+    *IDEMPOTENCY_CODES,
     "provider_rejected",
     "provider_unavailable",
     "provider_timed_out",
@@ -93,16 +95,15 @@ def get_drill(at: At, who: SignedIn, drill_id: str) -> dict[str, Any]:
         return drill_json(find(session, drill_id), at)
 
 
-@router.post("/drills", status_code=202, responses=documented(*_STARTING))
-def start_drill(
-    at: At,
-    who: SignedIn,
-    body: DrillIn | None = None,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
-) -> StartedOut:
+@router.post("/drills", status_code=202, response_model=StartedOut, responses=documented(*_STARTING))
+def start_drill(at: At, who: SignedIn, once: FounderOnceIfKeyed, body: DrillIn | None = None) -> Response:
     """Start the flow run; the same Idempotency-Key starts it only once."""
-    flow_run_id = start(at, body or DrillIn.model_validate({}), idempotency_key)
-    return StartedOut(id=flow_run_id, url=at.prefect.run_url(flow_run_id))
+
+    def act() -> Answer:
+        flow_run_id = start(at, body or DrillIn.model_validate({}), once.key)
+        return 202, StartedOut(id=flow_run_id, url=at.prefect.run_url(flow_run_id))
+
+    return once.answer_after(act)
 
 
 @router.get("/backups")

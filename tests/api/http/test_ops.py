@@ -178,6 +178,21 @@ def test_starting_a_drill_by_api(founder: TestClient, orchestrator: Orchestrator
     assert orchestrator.asked[1][1] == {"target": "latest", "trigger": "founder"}
 
 
+def test_a_key_starts_one_drill_and_stays_with_its_body(
+    founder: TestClient, orchestrator: Orchestrator
+) -> None:
+    key = {"Idempotency-Key": "drill-of-monday"}
+    orchestrator.away = True
+    assert founder.post(f"{API}/drills", json={"keep": 5}, headers=key).status_code == 503
+    orchestrator.away = False
+    first, again = (founder.post(f"{API}/drills", json={"keep": 5}, headers=key) for _ in range(2))
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert again.json() == first.json() and again.headers["idempotency-replayed"] == "true"
+    other = founder.post(f"{API}/drills", json={"keep": 6}, headers=key)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert [asked[2] for asked in orchestrator.asked] == ["drill-of-monday"]
+
+
 @pytest.mark.parametrize(
     "body",
     [{"target": "2100-01-01T00:00:00Z"}, {"target": "soon"}, {"rto_target": -1}, {"keep": 99999}],
