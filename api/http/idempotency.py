@@ -73,7 +73,7 @@ class Once:
     def _once(self, acting: Callable[[Settle], Stored]) -> Response:
         call, at = self.call, self.at
         if call is None:
-            return _response(acting(lambda *_: None))
+            return _response(acting(_forget))
         claimed_at = at.clock()
         with at.transaction() as session:
             known = idempotency.claim(session, at.vault, call, claimed_at)
@@ -117,6 +117,10 @@ PartnerOnce = Annotated[Once, Depends(of_partner)]
 
 async def _call(request: Request, caller: str, key: str) -> Call:
     return Call.of(caller, f"{request.method} {request.url.path}", key, await request.body())
+
+
+def _forget(session: Session, stored: Stored) -> None:
+    """Without a key nobody asks for the answer again."""
 
 
 def _stored(answer: Answer) -> Stored:
