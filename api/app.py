@@ -70,6 +70,7 @@ from api.http.pages import (
 from api.http.pages import chat as chat_pages
 from api.http.pages import ops as ops_pages
 from api.http.pages import webhooks as webhook_pages
+from api.http.proof_of_work import Proofs
 from api.http.rate_limits import Buckets, RateLimits
 from api.http.readiness import Readiness
 from api.http.recent import Recent
@@ -222,6 +223,7 @@ def compose(settings: Settings) -> Services:
             service.live_ttl_seconds,
             enabled=service.restored_copy is None and service.as_of is None,
         ),
+        proofs=Proofs(ring),
         home_numbers=Recent(HOME_NUMBERS_S),
         live_feed=LiveFeed(look_with(transaction, clock, service.live_ttl_seconds), draining),
         allowed_phones=frozenset(platform.founder_phone_list),

@@ -23,6 +23,7 @@ from api.http.flag_board import FlagBoard
 from api.http.hot_calls import HotCalls
 from api.http.live_counts import LiveCounts
 from api.http.live_feed import LiveFeed
+from api.http.proof_of_work import Proofs
 from api.http.rate_limits import Buckets, RateLimits
 from api.http.readiness import Readiness
 from api.http.recent import Recent
@@ -68,6 +69,7 @@ class Services:
     chat_feed: ChatFeed
     live_feed: LiveFeed
     sampler: Sampler
+    proofs: Proofs
     home_numbers: Recent[HomeNumbers]
     allowed_phones: Collection[str]
 
@@ -75,6 +77,13 @@ class Services:
     def reaches_people(self) -> bool:
         """Whether messages leave this machine."""
         return self.messenger.name != "outbox"
+
+    @property
+    def join_needs_proof(self) -> bool:
+        """Without https no browser computes; where no mail leaves this machine nothing is to be protected."""
+        asked = self.settings.service.join_proof_of_work
+        https = self.settings.platform.public_app_url.startswith("https://")
+        return self.reaches_people and https if asked is None else asked
 
 
 def services(request: Request) -> Services:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, BackgroundTasks, Form, Query, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 
 from api.core.access import service as access
 from api.core.access import starts, waitlist
@@ -22,17 +22,20 @@ from api.core.founders import identifiers
 from api.core.ports import OutgoingMessage
 from api.core.presence import service as presence
 from api.db.engine import driver_connection
-from api.http import invitations
+from api.http import invitations, proof_of_work
 from api.http.client_address import client_network
 from api.http.deps import At
+from api.http.errors import RateLimited
 from api.http.pages.rendering import render
 from api.http.services import HomeNumbers, Services
 
 router = APIRouter(include_in_schema=False)
 STATE = "homepage"
 """The `state` that the partner gets with the code of someone who joined here and not through itself."""
+UNPROVEN = "Your browser has to do a small sum first, which needs JavaScript. Send it once more."
 Typed = Annotated[str, Form(max_length=320)]
 Code = Annotated[str, Form(max_length=64)]
+Proof = Annotated[str, Form(max_length=2000)]
 Token = Annotated[str, Query(alias="t", max_length=2000)]
 _log = structlog.get_logger("api.joining")
 
@@ -64,6 +67,7 @@ def ask(
     email: Typed = "",
     referral_code: Code = "",
     website: Typed = "",
+    altcha: Proof = "",
 ) -> Response:
     """The same answer for everyone, on the list or not, and for the machines that fill in `website`, which
     no person sees."""
@@ -74,6 +78,8 @@ def ask(
         address = identifiers.email(email).value
     except Refused as error:
         return _page(request, at, home, typed, f"{error.message} {error.fix}", 422)
+    if at.join_needs_proof and not _proven(at, altcha):
+        return _page(request, at, home, typed, UNPROVEN, 422)
     wait = at.limits.joining(client_network(request), at.vault.index(address).hex())
     if wait:
         said = f"That were many requests. Try again in {-(-wait // 60)} min."
@@ -85,6 +91,17 @@ def ask(
     )
     answer.background = tasks
     return answer
+
+
+@router.get("/join/challenge")
+def challenge(request: Request, at: At) -> Response:
+    """What a browser has to solve before its POST is heard. Raises `NotFound` where nothing is asked."""
+    if not at.join_needs_proof:
+        raise NotFound("No proof of work is asked for here.")
+    wait = at.limits.visited(client_network(request))
+    if wait:
+        raise RateLimited(wait)
+    return JSONResponse(at.proofs.challenge())
 
 
 @router.get("/join")
@@ -110,6 +127,16 @@ def confirm(request: Request, at: At, token: Annotated[str, Form(max_length=2000
         entry_id, _ = waitlist.enter(session, at.vault, home.door.id, who, now, paused=home.paused)
         started = starts.start(session, entry_id, home.door.id, way, now)
     return _private(RedirectResponse(f"/w/{started.token}", 303))
+
+
+def _proven(at: Services, text: str) -> bool:
+    name = at.proofs.solved(text)
+    if name is not None:
+        with at.transaction() as session:
+            if proof_of_work.spend(session, at.vault, name, at.clock()):
+                return True
+    _log.info("no proof of work", spent=name is not None)
+    return False
 
 
 def _home(at: Services) -> Home:
@@ -141,7 +168,14 @@ def _page(
 ) -> Response:
     space = home.space
     numbers = at.home_numbers.get(partial(_count, at, space)) if space else None
-    shown = {"home": home, "space": space, "numbers": numbers, "typed": typed, "problem": problem}
+    shown = {
+        "home": home,
+        "space": space,
+        "numbers": numbers,
+        "typed": typed,
+        "problem": problem,
+        "needs_proof": at.join_needs_proof,
+    }
     answer = render(request, "home.html", shown, status=status)
     answer.headers.update(headers or {})
     return answer
