@@ -5,7 +5,7 @@ from itertools import pairwise
 MIN_LENGTH = 32
 _MIN_CHARACTERS = 8  # different ones; 32 random hexadecimal digits have 14
 _MIN_TRIPLES = 0.6  # share of different three-character pieces; nearly 1 in what is random
-_MAX_STEPS = 0.5  # share of neighbours one step apart: abcdef, 123456, aaaaaa
+_MAX_STEPS = 0.7  # share of neighbours one step apart: abcdef, 123456, aaaaaa
 _SAMPLES = ("changeme", "change-me", "change_me", "placeholder", "example", "replace", "secret", "password")
 
 
