@@ -20,7 +20,12 @@ INTEGRATIONS = 8
 
 
 # Without what would check and count each row: what it counts is written once, at the end.
-_QUICKLY = "set session_replication_role = replica; set synchronous_commit = off"
+_QUICKLY = """
+set session_replication_role = replica; set synchronous_commit = off; set maintenance_work_mem = '512MB'"""
+_INDEXES = """
+select indexrelid::regclass::text, pg_get_indexdef(indexrelid) from pg_index
+where indrelid = any('{entries,grants,access_codes}'::regclass[])
+  and not exists (select from pg_constraint where conindid = indexrelid)"""
 _PLACES = """
 insert into founders (id, name, phone_cipher, phone_index) values ('fdr_bench', 'Bench', '', '');
 insert into spaces (id, slug, name, owner_id) values ('spc_bench', 'bench', 'Bench', 'fdr_bench');
@@ -89,8 +94,13 @@ def lay(cluster: Cluster, database: str, people: int, codes: int) -> Ground:
     numbers = {"integrations": INTEGRATIONS, "people": people, "codes": codes}
     with psycopg.connect(cluster.dsn(roles.ADMIN, database), autocommit=True) as connection:
         connection.execute(_QUICKLY)
+        indexes = connection.execute(_INDEXES).fetchall()
+        for name, _ in indexes:
+            connection.execute(f"drop index {name}".encode())
         for statements in (_PLACES, _WAITING, _GRANTED, _CODES):
             connection.execute(statements.format(**numbers).encode())
+        for _, definition in indexes:
+            connection.execute(str(definition).encode())
         settle(connection)
     engine = make_engine(url)
     with session_scope(engine) as session:

@@ -228,7 +228,7 @@ def _position_seconds(made: Ground, reads: int) -> float:
         for _ in range(3):
             started = perf_counter()
             for entry_id in asked:
-                queries.positions(session, [entry_id])
+                queries.position(session, entry_id)
             passes.append((perf_counter() - started) / reads)
     engine.dispose()
     return min(passes)
