@@ -112,7 +112,7 @@ class WaitlistCounter(Base):
 
 
 class WaitlistBlock(Base):
-    """How many there are of a status among 1,024 ranks; kept by triggers on `entries`."""
+    """How many there are of a status among 4,096 ranks; kept by triggers on `entries`."""
 
     __tablename__ = "waitlist_blocks"
 

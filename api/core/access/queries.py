@@ -25,18 +25,18 @@ select 1
     + coalesce((
         select sum(people) from waitlist_blocks as before
         where before.space_id = entry.space_id and before.status = 'waiting'
-          and before.block < entry.rank >> 10), 0)::bigint
+          and before.block < entry.rank >> 12), 0)::bigint
     + (
         select count(*) from entries as ahead
         where ahead.space_id = entry.space_id and ahead.status = 'waiting'
-          and ahead.rank >= (entry.rank >> 10) << 10 and (ahead.rank, ahead.seq) < (entry.rank, entry.seq))
+          and ahead.rank >= (entry.rank >> 12) << 12 and (ahead.rank, ahead.seq) < (entry.rank, entry.seq))
 from entries as entry where entry.id = :id and entry.status = 'waiting'
 """)
 
 # The same for many: the blocks are summed once for all.
 _POSITIONS = text("""
 with asked as (
-    select id, space_id, rank, seq, rank >> 10 as block from entries
+    select id, space_id, rank, seq, rank >> 12 as block from entries
     where id = any(:ids) and status = 'waiting'),
 blocks as (
     select space_id, block, sum(people) over (partition by space_id order by block) - people as before
@@ -48,7 +48,7 @@ from asked join blocks using (space_id, block)
 cross join lateral (
     select count(*) as number from entries ahead
     where ahead.space_id = asked.space_id and ahead.status = 'waiting'
-      and ahead.rank >= asked.block << 10 and (ahead.rank, ahead.seq) < (asked.rank, asked.seq)) as within
+      and ahead.rank >= asked.block << 12 and (ahead.rank, ahead.seq) < (asked.rank, asked.seq)) as within
 """)
 
 

@@ -36,7 +36,7 @@ insert into entries (id, space_id, integration_id, external_user_id, user_id, or
 select 'wle_w' || n, 'spc_bench', 'int_' || n % {integrations}, 'w' || n, 'usr_w' || n, n, n, 'w' || n
 from generate_series(1, {people}) as n;
 insert into waitlist_blocks
-select space_id, status, rank >> 10, count(*) from entries group by 1, 2, 3;
+select space_id, status, rank >> 12, count(*) from entries group by 1, 2, 3;
 insert into waitlist_counters values ('spc_bench', {people} + {codes})"""
 _GRANTED = """
 insert into grants (id, integration_id, entry_id, external_user_id)

@@ -1,7 +1,7 @@
 """The live service: positions and referrals, starts and codes, chat, flags, secrets, tombstones, limits.
 
 An entry's place in line is its `rank`: the number of its joining in its space, less what its referrals earned
-it. `waitlist_blocks` counts people by status per 1,024 ranks, kept by statement triggers, so that a position
+it. `waitlist_blocks` counts people by status per 4,096 ranks, kept by statement triggers, so that a position
 and a space's numbers cost the same with a thousand people in line or two million.
 """
 
@@ -54,24 +54,24 @@ create table waitlist_blocks (
     people bigint not null,
     constraint pk_waitlist_blocks primary key (space_id, status, block)
 ) with (fillfactor = 50);
-insert into waitlist_blocks select space_id, status, rank >> 10, count(*) from entries group by 1, 2, 3;
+insert into waitlist_blocks select space_id, status, rank >> 12, count(*) from entries group by 1, 2, 3;
 
 create function count_people() returns trigger language plpgsql as $$
 begin
     if tg_op = 'INSERT' then
         insert into waitlist_blocks as known (space_id, status, block, people)
-        select space_id, status, rank >> 10, count(*) from fresh group by 1, 2, 3 order by 1, 2, 3
+        select space_id, status, rank >> 12, count(*) from fresh group by 1, 2, 3 order by 1, 2, 3
         on conflict (space_id, status, block) do update set people = known.people + excluded.people;
     elsif tg_op = 'DELETE' then
         insert into waitlist_blocks as known (space_id, status, block, people)
-        select space_id, status, rank >> 10, -count(*) from gone group by 1, 2, 3 order by 1, 2, 3
+        select space_id, status, rank >> 12, -count(*) from gone group by 1, 2, 3 order by 1, 2, 3
         on conflict (space_id, status, block) do update set people = known.people + excluded.people;
     else
         insert into waitlist_blocks as known (space_id, status, block, people)
         select space_id, status, block, sum(change) from (
-            select space_id, status, rank >> 10 as block, 1 as change from fresh
+            select space_id, status, rank >> 12 as block, 1 as change from fresh
             union all
-            select space_id, status, rank >> 10, -1 from gone
+            select space_id, status, rank >> 12, -1 from gone
         ) as changes group by 1, 2, 3 having sum(change) <> 0 order by 1, 2, 3
         on conflict (space_id, status, block) do update set people = known.people + excluded.people;
     end if;

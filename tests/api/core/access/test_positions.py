@@ -16,10 +16,10 @@ from tests.product import NOW
 BLOCKS = text("""
 select status, block, people from waitlist_blocks where space_id = :s and people <> 0
 except
-select status, rank >> 10, count(*) from entries where space_id = :s group by 1, 2
+select status, rank >> 12, count(*) from entries where space_id = :s group by 1, 2
 """)
 MISSING = text("""
-select status, rank >> 10, count(*) from entries where space_id = :s group by 1, 2
+select status, rank >> 12, count(*) from entries where space_id = :s group by 1, 2
 except
 select status, block, people from waitlist_blocks where space_id = :s
 """)
