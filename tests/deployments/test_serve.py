@@ -18,6 +18,7 @@ import pytest
 from api.app import create_app
 from api.providers.messaging.outbox import Outbox
 from api.settings import Settings
+from deployments import serve
 from deployments.bench.places import free_port
 from deployments.local.seed import partner_keys_file
 from tests.inbox import code_sent
@@ -30,16 +31,18 @@ INTERVAL_S = 2.5
 ROOT = Path(__file__).parents[2]
 COMMAND = """
 from deployments import serve
-serve.GRACE_S, serve.LAST_S = 2, 1
+serve.GRACE_S, serve.LAST_S = {patience}
 serve.serve("127.0.0.1", {port}, "tests.deployments.draining_app:app")
 """
-Start = Callable[[float], "Service"]
+PATIENCE = (serve.GRACE_S, serve.LAST_S)
+SHORT = (2, 1)  # for what has to be given up on
+Start = Callable[..., "Service"]
 
 
 class Service:
     """A process of the API that serves."""
 
-    def __init__(self, settings: Settings, drain_seconds: float) -> None:
+    def __init__(self, settings: Settings, drain_seconds: float, patience: tuple[int, int]) -> None:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         environment = {
             "DATABASE_URL": settings.platform.database_url.get_secret_value(),
@@ -52,7 +55,9 @@ class Service:
             "FIRSTUSER_DRAIN_SECONDS": str(drain_seconds),
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND.format(port=port)], cwd=ROOT, env={**os.environ, **environment}
+            [sys.executable, "-c", COMMAND.format(port=port, patience=patience)],
+            cwd=ROOT,
+            env={**os.environ, **environment},
         )
         deadline = time.monotonic() + 30
         while not self.answers(200):
@@ -81,8 +86,8 @@ class Service:
 def start(seeded: Settings) -> Iterator[Start]:
     started: list[Service] = []
 
-    def new(drain_seconds: float) -> Service:
-        started.append(Service(seeded, drain_seconds))
+    def new(drain_seconds: float, patience: tuple[int, int] = PATIENCE) -> Service:
+        started.append(Service(seeded, drain_seconds, patience))
         return started[-1]
 
     yield new
@@ -141,7 +146,7 @@ def test_a_second_signal_skips_the_interval(start: Start) -> None:
 
 
 def test_what_never_ends_is_cancelled(start: Start) -> None:
-    service = start(0)
+    service = start(0, SHORT)
     with ThreadPoolExecutor(1) as pool:
         stuck = pool.submit(httpx.get, f"{service.url}/api/stuck", timeout=30)
         time.sleep(0.3)
@@ -151,7 +156,7 @@ def test_what_never_ends_is_cancelled(start: Start) -> None:
 
 
 def test_what_cannot_be_cancelled_is_left_behind(start: Start) -> None:
-    service = start(0)
+    service = start(0, SHORT)
     with ThreadPoolExecutor(1) as pool:
         pool.submit(httpx.get, f"{service.url}/api/slow?seconds=60")
         time.sleep(0.3)
