@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Event
 
 import httpx
@@ -22,13 +21,13 @@ from deployments import serve
 from deployments.bench.places import free_port
 from deployments.local.seed import partner_keys_file
 from tests.inbox import code_sent
-from tests.product import BASE_URL, DATA_KEY, OWNER_PHONE, SESSION_SECRET, SLUG, WIDGET_SECRET, seeded
+from tests.product import BASE_URL, OWNER_PHONE, SLUG, seeded
+from tests.serving import ROOT, environment, ready
 from tests.widgets import CHAT, Heard, headers, listen, newcomers
 
 __all__ = ["seeded"]
 
 INTERVAL_S = 2.5
-ROOT = Path(__file__).parents[2]
 COMMAND = """
 from deployments import serve
 serve.GRACE_S, serve.LAST_S = {patience}
@@ -44,20 +43,11 @@ class Service:
 
     def __init__(self, settings: Settings, drain_seconds: float, patience: tuple[int, int]) -> None:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
-        environment = {
-            "DATABASE_URL": settings.platform.database_url.get_secret_value(),
-            "SESSION_SECRET": SESSION_SECRET,
-            "INTEGRATION_WIDGET_SIGNING_SECRET": WIDGET_SECRET,
-            "FIRSTUSER_DATA_KEY": DATA_KEY,
-            "PUBLIC_APP_URL": BASE_URL,
-            "FOUNDER_PHONES": OWNER_PHONE,
-            "FIRSTUSER_OUTBOX_DIR": str(settings.service.outbox_dir),
-            "FIRSTUSER_DRAIN_SECONDS": str(drain_seconds),
-        }
+        variables = environment(settings) | {"FIRSTUSER_DRAIN_SECONDS": str(drain_seconds)}
         self.process = subprocess.Popen(
             [sys.executable, "-c", COMMAND.format(port=port, patience=patience)],
             cwd=ROOT,
-            env={**os.environ, **environment},
+            env={**os.environ, **variables},
         )
         deadline = time.monotonic() + 30
         while not self.answers(200):
@@ -65,10 +55,7 @@ class Service:
             time.sleep(0.05)
 
     def answers(self, status: int) -> bool:
-        try:
-            return httpx.get(f"{self.url}/api/readyz").status_code == status
-        except httpx.TransportError:
-            return False
+        return ready(self.url, status)
 
     def founder(self, outbox: Outbox) -> httpx.Client:
         client = httpx.Client(base_url=self.url, headers={"Origin": BASE_URL}, timeout=20)
