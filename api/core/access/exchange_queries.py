@@ -43,6 +43,15 @@ from (select id from grants where id = any(%s) and revoked_at is null order by i
 where grants.id = held.id
 """
 
+# The trigger has done it with the grant's end. A heartbeat that had seen the grant may have waited for just
+# that, and write over it now: whatever the row says, it is written once more, behind that.
+_LEAVE = """
+update presence set status = 'left', last_seen = greatest(last_seen, %s)
+from grants
+where grants.id = any(%s) and presence.integration_id = grants.integration_id
+  and presence.external_user_id = grants.external_user_id
+"""
+
 
 class Claim(NamedTuple):
     """One code to be marked as used. `is_new`: its grant is to be written too."""
@@ -70,7 +79,9 @@ async def use(connection: AsyncConnection[Any], claims: Sequence[Claim]) -> set[
 
 
 async def revoke(connection: AsyncConnection[Any], grant_ids: Sequence[str], now: datetime) -> None:
+    """Ends the grants, and with them presence; on a connection in autocommit, for the second look."""
     await connection.execute(_REVOKE, (now, list(grant_ids)))
+    await connection.execute(_LEAVE, (now, list(grant_ids)))
 
 
 def _facts(row: tuple[Any, ...]) -> CodeFacts:

@@ -42,10 +42,11 @@ select place - 1 from beat where not admitted
 
 _LIVE = "integration_id = any(%(integrations)s) and status = 'live' and last_seen > %(since)s"
 
-# As late as the latest beat, so that no beat from before wins against it.
+# As late as the latest beat, so that no beat from before wins against it; and whatever the row says, because
+# a beat that is being written shows only to those who wait for it.
 _LEAVE = """
 update presence set status = 'left', last_seen = greatest(last_seen, %(now)s)
-where integration_id = %(integration)s and external_user_id = %(user)s and status = 'live'
+where integration_id = %(integration)s and external_user_id = %(user)s
 """
 
 _COUNT = f"select count(*) from presence where {_LIVE}"  # noqa: S608  the only inserted text is above

@@ -62,6 +62,20 @@ def test_who_loses_access_is_not_live_any_more(partner: TestClient, grant: dict[
     assert user not in live(partner)
 
 
+def test_who_uses_a_code_again_takes_access_and_presence_away(
+    app: FastAPI, partner: TestClient, integration_id: str
+) -> None:
+    with app.state.services.transaction() as session:
+        issued = issue(session, integration_id, datetime.now(UTC))
+    body = {"code": issued.code}
+    assert partner.post(f"{API}/access/exchange", json=body).status_code == 200
+    assert beat(partner, issued.external_user_id)["accepted"] == 1
+    assert issued.external_user_id in live(partner)
+    assert partner.post(f"{API}/access/exchange", json=body).status_code == 400
+    assert issued.external_user_id not in live(partner)
+    assert beat(partner, issued.external_user_id)["rejected"] == 1
+
+
 def test_another_partners_grant_is_as_unknown_as_none(
     partner: TestClient, stranger: TestClient, grant: dict[str, str]
 ) -> None:

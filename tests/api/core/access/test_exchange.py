@@ -1,6 +1,7 @@
 """Exchanging codes on the real database: once under any race, many at a time as if each were alone."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -13,6 +14,8 @@ from sqlalchemy import Engine, text
 from api.core.access.exchange import Exchanged, Outcome, exchange
 from api.core.access.exchange_rules import Attempt, Deny, attempt, s256
 from api.core.crypto import Vault
+from api.core.presence import service as presence
+from api.core.presence.rules import Beat
 from api.db.engine import session_scope
 from tests.api.core.places import Place, new_place
 from tests.codes import IssuedCode, issue
@@ -136,6 +139,47 @@ def test_the_end_of_a_grant_is_the_end_of_presence(
     query = "select status from presence where integration_id = :i and external_user_id = :u"
     with session_scope(engine) as session:
         assert session.execute(text(query), row).scalar_one() == "left"
+
+
+def test_a_heartbeat_that_waited_for_the_end_of_a_grant_brings_nobody_back(
+    engine: Engine, place: Place, code: Callable[..., IssuedCode], exchanging: Exchange, product_url: str
+) -> None:
+    issued = code()
+    exchanging(tried(place, issued, "a"))
+    who = (place.integration_id, issued.external_user_id)
+    beat = Beat(issued.external_user_id, "live", NOW + timedelta(seconds=30))
+
+    def beats() -> tuple[int, int]:
+        with psycopg.connect(product_url) as connection:
+            return presence.record(connection, place.integration_id, [beat])
+
+    beats()
+    row = "from presence where integration_id = %s and external_user_id = %s"
+    with psycopg.connect(product_url) as holding, ThreadPoolExecutor(2) as pool:
+        holding.execute(f"select {row} for update", who)
+        theft = pool.submit(exchanging, tried(place, issued, "b"))
+        wait_for_waiting(engine, 1)
+        late = pool.submit(beats)
+        wait_for_waiting(engine, 2)
+        holding.commit()
+        assert isinstance(theft.result()[0], Deny) and late.result() == (1, 0)
+    with psycopg.connect(product_url) as connection:
+        assert connection.execute(f"select status {row}", who).fetchone() == ("left",)
+
+
+def wait_for_waiting(engine: Engine, count: int) -> None:
+    """Until so many wait for a lock."""
+    query = text(
+        "select count(*) from pg_stat_activity"
+        " where datname = current_database() and wait_event_type = 'Lock'"
+    )
+    deadline = time.monotonic() + 10
+    while True:
+        with session_scope(engine) as session:
+            if session.execute(query).scalar_one() == count:
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_another_integration_cannot_use_or_spoil_a_code(
