@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import psutil
+
 from api.providers.databases.embedded.cluster import Cluster
 from deployments.bench.service.measure import SMOKE, measure_on
 
@@ -14,3 +16,5 @@ def test_a_smoke_run_measures_everything(cluster: Cluster, tmp_path: Path) -> No
     assert {"healthz", "me", "users/live", "heartbeat p99"} <= {each.name for each in found}
     assert sum("1,000 people" in each.name for each in found) == 3
     assert all(each.ours > 0 and each.reference > 0 for each in found)
+    left = [each.info["cwd"] for each in psutil.process_iter(["cwd"])]
+    assert not [folder for folder in left if folder and folder.startswith(str(tmp_path))]

