@@ -89,6 +89,13 @@ def _serve_http() -> None:
     serve(HOST, port)
 
 
+def _dispatcher(_state: StateFolder) -> None:
+    from deployments.dispatcher import main as dispatcher
+
+    _tie(signal.SIGTERM)
+    dispatcher()
+
+
 def _beacon(_state: StateFolder) -> None:
     from deployments.local.beacon import main as beacon
 
@@ -117,6 +124,7 @@ PARTS: dict[str, Callable[[StateFolder], None]] = {
     "prefect-worker": _prefect_worker,
     "api-production": _api("production"),
     "api-staging": _api("staging"),
+    "dispatcher": _dispatcher,
     "beacon": _beacon,
     "traffic": _traffic,
     "health": _health,

@@ -165,7 +165,7 @@ class _Start:
             data.migrate(self.stack)
         with self._step("seed"):
             data.seed_once(self.stack)
-        others = [part for part in (parts.BEACON, parts.TRAFFIC) if part in wanted]
+        others = [part for part in (parts.DISPATCHER, parts.BEACON, parts.TRAFFIC) if part in wanted]
         with ThreadPoolExecutor(max_workers=4, thread_name_prefix="up") as pool:
             backup = pool.submit(self._first_backup)
             apis = [pool.submit(self._part, part) for part in (parts.API_PRODUCTION, parts.API_STAGING)]

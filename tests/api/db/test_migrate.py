@@ -13,6 +13,7 @@ import api.core.audit.models
 import api.core.chat.models
 import api.core.flags.models
 import api.core.founders.models
+import api.core.heartbeats
 import api.core.idempotency.models
 import api.core.keys.models
 import api.core.presence.models

@@ -1,0 +1,81 @@
+"""Sends webhooks as they become due, within a second: a process of its own, as many as are wanted.
+
+The minutely flow `webhook-retries` runs the same code for a while: with no dispatcher it is all there is,
+with one it finds little to do. SIGTERM lets what is in flight land and gives the rest back. A service that
+runs on a restored copy sends nothing.
+"""
+
+import asyncio
+import signal
+from time import monotonic
+
+import uvloop
+from structlog import get_logger
+
+from api import log
+from api.core import heartbeats
+from api.core.webhooks.delivery_queries import clock
+from api.core.webhooks.dispatcher import Dispatcher, Ports
+from api.db.engine import DATABASE_AWAY
+from api.dispatching import ports
+from api.settings import load
+
+BEAT_S = 5.0
+"""How often the loop says that it lives; it says so only while its rounds go on."""
+
+_STUCK_S = 30.0
+_log = get_logger("dispatcher")
+
+
+async def dispatch(given: Ports, stop: asyncio.Event) -> None:
+    """Until `stop`."""
+    dispatcher = Dispatcher(given)
+    beating = asyncio.create_task(_beat(given, dispatcher))
+    try:
+        await dispatcher.run(stop)
+    finally:
+        beating.cancel()
+    _log.info("dispatcher ends", **dispatcher.tally)
+
+
+async def _beat(given: Ports, dispatcher: Dispatcher) -> None:
+    while True:
+        if monotonic() - dispatcher.last_round < _STUCK_S:
+            try:
+                await asyncio.to_thread(_beat_now, given, dict(dispatcher.tally))
+            except DATABASE_AWAY as error:
+                _log.warning("heartbeat not written", kind=type(error).__name__)
+        await asyncio.sleep(BEAT_S)
+
+
+def _beat_now(given: Ports, tally: dict[str, int]) -> None:
+    with given.transaction() as session:
+        heartbeats.beat(session, heartbeats.WEBHOOK_DISPATCHER, clock(session), BEAT_S, tally)
+
+
+async def _until_told(given: Ports) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await dispatch(given, stop)
+
+
+async def _idle() -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def main() -> None:
+    log.configure()
+    settings = load()
+    if settings.service.restored_copy:
+        _log.warning("this is a restored copy: nothing is sent", copy=settings.service.restored_copy)
+        uvloop.run(_idle())
+        return
+    uvloop.run(_until_told(ports(settings, "firstuser-dispatcher")))
+
+
+if __name__ == "__main__":
+    main()
