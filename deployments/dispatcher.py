@@ -14,6 +14,7 @@ from structlog import get_logger
 
 from api import log
 from api.core import heartbeats
+from api.core.webhooks import replays
 from api.core.webhooks.delivery_queries import clock
 from api.core.webhooks.dispatcher import Dispatcher, Ports
 from api.db.engine import DATABASE_AWAY
@@ -43,6 +44,7 @@ async def _beat(given: Ports, dispatcher: Dispatcher) -> None:
         if monotonic() - dispatcher.last_round < _STUCK_S:
             try:
                 await asyncio.to_thread(_beat_now, given, dict(dispatcher.tally))
+                await asyncio.to_thread(_replay_now, given)
             except DATABASE_AWAY as error:
                 _log.warning("heartbeat not written", kind=type(error).__name__)
         await asyncio.sleep(BEAT_S)
@@ -51,6 +53,11 @@ async def _beat(given: Ports, dispatcher: Dispatcher) -> None:
 def _beat_now(given: Ports, tally: dict[str, int]) -> None:
     with given.transaction() as session:
         heartbeats.beat(session, heartbeats.WEBHOOK_DISPATCHER, clock(session), BEAT_S, tally)
+
+
+def _replay_now(given: Ports) -> None:
+    with given.transaction() as session:
+        replays.advance(session, clock(session))
 
 
 async def _until_told(given: Ports) -> None:

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from functools import cache
 
+from api import dispatching
 from api.core.clock import system_clock
 from api.core.drills.drilling import STAGING, Drilling
 from api.core.drills.product import Visitor
@@ -14,6 +15,7 @@ from api.core.errors import Conflict, Refused
 from api.core.keys import service as keys
 from api.core.ports import BackupKeeper, DatabaseProvider, HostingProvider, OnProgress
 from api.core.privacy import tombstones
+from api.core.webhooks.dispatcher import Ports
 from api.db import migrate
 from api.db.engine import Engine, Session, make_engine, session_scope
 from api.db.locks import advisory_lock
@@ -62,6 +64,13 @@ def backup_keeper() -> BackupKeeper:
             f"{provider.name} takes its own backups.", fix="Preflight checks the vendor's backup policy."
         )
     return provider
+
+
+def webhook_ports() -> Ports | None:
+    """Made anew for each run, whose loop the sender belongs to. None on a restored copy: it sends nothing."""
+    if settings().service.restored_copy:
+        return None
+    return dispatching.ports(settings(), "webhook-retries")
 
 
 def transaction() -> AbstractContextManager[Session]:

@@ -115,7 +115,10 @@ language plpgsql security definer set search_path = public as $$
 declare day date;
 begin
     for day in select generate_series(first, last, interval '1 day')::date loop
-        if to_regclass('webhook_days.day_' || to_char(day, 'YYYYMMDD')) is null then
+        if to_regclass('webhook_days.day_' || to_char(day, 'YYYYMMDD')) is null and not exists (
+            select from webhook_days.other_days
+            where at >= day::timestamp at time zone 'UTC' and at < (day + 1)::timestamp at time zone 'UTC'
+        ) then
             execute format(
                 'create table webhook_days.%I partition of webhook_attempts for values from (%L) to (%L)',
                 'day_' || to_char(day, 'YYYYMMDD'), day::timestamp at time zone 'UTC',
@@ -134,6 +137,7 @@ begin
         execute format('drop table webhook_days.%I', past.relname);
         dropped := dropped + 1;
     end loop;
+    delete from webhook_days.other_days where at < before::timestamp at time zone 'UTC';
     return dropped;
 end $$;
 revoke execute on function drop_webhook_days(date) from public;
