@@ -102,12 +102,13 @@ class Dispatcher:
             await asyncio.sleep(_SETTLE_EVERY_S)
 
     async def _claim(self) -> int:
+        """How many; -1 when nobody knows."""
         try:
             claimed, now, asked = await asyncio.to_thread(self._claim_now)
         except DATABASE_AWAY as error:
             _log.warning("no claim", kind=type(error).__name__)
             await asyncio.sleep(self._poll_s)
-            return 0
+            return -1
         self.last_round = monotonic()
         self._clock = (now, asked)
         self._claimed += len(claimed)
