@@ -15,8 +15,8 @@ from structlog import get_logger
 from api import log
 from api.core import heartbeats
 from api.core.webhooks import replays
-from api.core.webhooks.delivery_queries import clock
 from api.core.webhooks.dispatcher import Dispatcher, Ports
+from api.core.webhooks.standing import database_now
 from api.db.engine import DATABASE_AWAY
 from api.dispatching import ports
 from api.settings import load
@@ -52,12 +52,12 @@ async def _beat(given: Ports, dispatcher: Dispatcher) -> None:
 
 def _beat_now(given: Ports, tally: dict[str, int]) -> None:
     with given.transaction() as session:
-        heartbeats.beat(session, heartbeats.WEBHOOK_DISPATCHER, clock(session), BEAT_S, tally)
+        heartbeats.beat(session, heartbeats.WEBHOOK_DISPATCHER, database_now(session), BEAT_S, tally)
 
 
 def _replay_now(given: Ports) -> None:
     with given.transaction() as session:
-        replays.advance(session, clock(session))
+        replays.advance(session, database_now(session))
 
 
 async def _until_told(given: Ports) -> None:

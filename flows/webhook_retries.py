@@ -12,9 +12,8 @@ from prefect.artifacts import create_table_artifact
 
 from api.core import heartbeats
 from api.core.webhooks import replays
-from api.core.webhooks.delivery_queries import clock
 from api.core.webhooks.dispatcher import Dispatcher, Ports
-from api.core.webhooks.standing import Standing, standing
+from api.core.webhooks.standing import Standing, database_now, standing
 from flows import wiring
 
 SLICE_S = 40.0
@@ -48,7 +47,7 @@ async def drain(ports: Ports, seconds: float) -> Counter[str]:
 def conclude(ports: Ports, tally: Counter[str]) -> tuple[datetime, Standing]:
     """Replays get on, the loop says that it lives, and how the queue stands now."""
     with ports.transaction() as session:
-        now = clock(session)
+        now = database_now(session)
         replays.advance(session, now)
         heartbeats.beat(session, heartbeats.WEBHOOK_RETRIES, now, EVERY_S, tally)
         return now, standing(session, now, ports.may_send(session))

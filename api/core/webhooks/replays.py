@@ -4,6 +4,7 @@ A piece and the place behind it are written in one transaction, so a worker that
 skips a message nor sends one twice. The dispatcher and the retry flow advance what runs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from api.core import audit
-from api.core.errors import Conflict
+from api.core.errors import Conflict, NotFound
 from api.core.ids import new_id
 from api.core.webhooks import history_queries
 
@@ -82,3 +83,36 @@ def advance(session: Session, now: datetime, most: int = PIECE) -> int:
     place = messages[-1] if messages else found["place"]
     history_queries.move_replay(session, found["id"], place, made, state, now)
     return len(messages)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayView:
+    """`made` deliveries so far, of `total` messages."""
+
+    id: str
+    integration_id: str
+    endpoint_id: str
+    since: datetime
+    until: datetime
+    type: str | None
+    only_exhausted: bool
+    state: str
+    total: int
+    made: int
+    created_at: datetime
+    ended_at: datetime | None
+
+
+def of_integrations(session: Session, integration_ids: Sequence[str], limit: int) -> Sequence[ReplayView]:
+    """Newest first."""
+    return [
+        ReplayView(**{name: row[name] for name in ReplayView.__dataclass_fields__})
+        for row in history_queries.replays(session, integration_ids, limit)
+    ]
+
+
+def cancel(session: Session, integration_id: str, replay_id: str, actor: str, now: datetime) -> None:
+    """What it has sent stays sent. Raises `NotFound` for one that does not run (any more). Audited."""
+    if not history_queries.cancel_replay(session, replay_id, [integration_id], now):
+        raise NotFound(f"No replay {replay_id!r} is running.", fix="Look at the list.")
+    audit.record(session, actor, "webhooks.replay.cancel", integration_id, now, {"replay_id": replay_id})

@@ -25,6 +25,11 @@ class Standing:
         return max(now - self.oldest_due, timedelta(0)) if self.oldest_due else timedelta(0)
 
 
+def database_now(session: Session) -> datetime:
+    """The database's clock, which is what schedules and leases go by."""
+    return delivery_queries.clock(session)
+
+
 def standing(session: Session, now: datetime, may_send: Callable[[str], bool]) -> Standing:
     paused = [one for one in delivery_queries.integrations(session) if not may_send(one)]
     found = delivery_queries.standing(session, now, paused)
