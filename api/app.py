@@ -59,6 +59,7 @@ from api.http.middleware import BodyLimit, RequestContext, SameOrigin, origin_of
 from api.http.pages import (
     account,
     dashboard,
+    deliveries,
     integrate,
     joining,
     live,
@@ -114,6 +115,7 @@ ROUTERS = (
     widget.router,
     chat_pages.router,
     webhook_pages.router,
+    deliveries.router,
     integrate.router,
     waitlist.router,
     account.router,

@@ -150,3 +150,34 @@ def test_it_is_nobody_elses(visit: Visit, outbox: Outbox, hooks: str) -> None:
     log_in(other, outbox, OTHER_PHONE)
     for path in ("endpoints", "replays", "deliveries/dlv_0"):
         assert other.get(f"{hooks}/{path}").status_code == 404
+
+
+def test_the_pages_show_it_and_act(
+    founder: TestClient, app: FastAPI, hooks: str, integration_id: str
+) -> None:
+    sent(app, integration_id, 1, DOWN)
+    sent(app, integration_id, 2)
+    own = the_endpoint(founder, hooks)["id"]
+    place = f"/app/webhooks/{integration_id}/endpoints/{own}"
+    overview = founder.get("/app/webhooks")
+    assert overview.status_code == 200 and place in overview.text
+    listing = founder.get(place)
+    assert listing.status_code == 200 and listing.text.count("dlv_") >= 3
+    assert founder.get(f"{place}?state=delivered").text.count("dlv_") == 0
+    (first, *_) = founder.get(f"{hooks}/endpoints/{own}/deliveries").json()["data"][::-1]
+    page = founder.get(f"/app/webhooks/{integration_id}/deliveries/{first['id']}")
+    assert "&lt;b&gt;down&lt;/b&gt;" in page.text and "Answered 500" in page.text
+    again = founder.post(f"/app/webhooks/{integration_id}/deliveries/{first['id']}/resend")
+    assert again.status_code == 303 and founder.get(again.headers["location"]).status_code == 200
+    counted = founder.post(f"{place}/replays", data={"hours": 5, "which": "all", "act": "count"})
+    assert "3 would be sent" in counted.text
+    assert (
+        founder.post(f"{place}/replays", data={"hours": 5, "which": "all", "act": "start"}).status_code == 303
+    )
+    assert founder.post(f"{place}/state", data={"state": "disabled"}).status_code == 303
+    assert "Switch on and send" in founder.get(place).text
+    for paused in (True, False):
+        assert (
+            founder.post(f"/app/webhooks/{integration_id}/pause", data={"paused": paused}).status_code == 303
+        )
+        assert the_endpoint(founder, hooks)["held"] is paused
