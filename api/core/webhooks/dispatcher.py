@@ -28,11 +28,14 @@ from api.core.webhooks.schedule import Outcome, Verdict
 from api.core.webhooks.settling import Settled, Tried
 from api.db.engine import DATABASE_AWAY
 
-IN_FLIGHT = 256
+BACKLOG = 1500
+"""Claimed deliveries that are getting on: with fewer, more are claimed."""
+
 _SETTLE_AT = 200
-_SETTLE_EVERY_S = 0.05
+_SETTLE_EVERY_S = 0.02
 _LAST_START_S = LEASE.total_seconds() - 25  # an attempt's deadline, and time to settle it
 
+_STUCK_S = 0.5
 _log = get_logger("webhooks.dispatcher")
 
 
@@ -51,21 +54,21 @@ class Ports:
 
 @dataclass
 class _Lane:
-    """An endpoint's queue in this process."""
+    """An endpoint's queue in this process; `moved` is when it last got on."""
 
     waiting: deque[Claimed] = field(default_factory=deque[Claimed])
     flying: int = 0
     failures: int = 0
+    moved: float = field(default_factory=monotonic)
 
 
 class Dispatcher:
     """`tally` counts outcomes and `claimed`; `last_claim` and `last_settle` are monotonic moments."""
 
-    def __init__(self, ports: Ports, poll_s: float = 0.3, in_flight: int = IN_FLIGHT) -> None:
+    def __init__(self, ports: Ports, poll_s: float = 0.3) -> None:
         self.tally: Counter[str] = Counter()
         self._ports = ports
         self._poll_s = poll_s
-        self._in_flight = in_flight
         self._lanes: dict[str, _Lane] = {}
         self._flying: set[asyncio.Task[None]] = set()
         self._tried: list[Tried] = []
@@ -81,7 +84,7 @@ class Dispatcher:
         settling_all = asyncio.create_task(self._settle_all(stop))
         try:
             while not stop.is_set() and not settling_all.done():
-                found = await self._claim() if self._claimed < self._in_flight else -1
+                found = await self._claim() if self._backlog() < BACKLOG else -1
                 if found == 0 and until_empty and not self._claimed:
                     break
                 await self._pause(found)
@@ -90,6 +93,11 @@ class Dispatcher:
             self._give_back_waiting()
             self._changed.set()
             await settling_all
+
+    def _backlog(self) -> int:
+        """Endpoints that hang do not count: nobody else waits for them."""
+        since = monotonic() - _STUCK_S
+        return sum(len(lane.waiting) + lane.flying for lane in self._lanes.values() if lane.moved > since)
 
     async def _pause(self, found: int) -> None:
         """A little while after an empty claim; otherwise until something has been settled."""
@@ -149,6 +157,7 @@ class Dispatcher:
         at = self._now()
         attempt = await self._attempt(one, at)
         lane.flying -= 1
+        lane.moved = monotonic()
         lane.failures = 0 if attempt.delivered else lane.failures + 1
         luck = random.random()  # noqa: S311  spreads retries, hides nothing
         self._note(

@@ -11,6 +11,7 @@ import ipaddress
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -23,6 +24,7 @@ from api.core.webhooks.targets import Target, reachable
 from api.providers.webhooks.http import DEADLINE_S, MAX_ANSWER
 
 _CONNECT_S = 5
+_target = lru_cache(maxsize=4096)(targets.parse)
 _KEPT = 256
 _FAILURES = {
     pycurl.E_COULDNT_RESOLVE_HOST: Failure.DNS_FAILED,
@@ -92,7 +94,7 @@ class CurlSender:
         self._multi.setopt(pycurl.M_MAXCONNECTS, _KEPT)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Attempt:
-        target = targets.parse(url, self._loopback_allowed)
+        target = _target(url, self._loopback_allowed)
         self._loop = asyncio.get_running_loop()
         transfer = _Transfer(target, self._loop.create_future())
         handle = self._idle.pop() if self._idle else pycurl.Curl()
