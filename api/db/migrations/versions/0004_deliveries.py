@@ -221,21 +221,33 @@ create trigger entries_decided after update of status on entries
     when (new.integration_id is not null and old.status <> new.status and new.status <> 'waiting')
     execute function publish_entry();
 
-create function publish_grant() returns trigger language plpgsql as $$
+create function publish_grants() returns trigger language plpgsql as $$
 begin
     perform publish_webhook(
-        new.integration_id,
-        case when tg_op = 'INSERT' then 'access.granted' else 'access.revoked' end,
-        case when tg_op = 'INSERT' then new.created_at else new.revoked_at end,
-        (select json_build_object('integration_id', new.integration_id, 'grant_id', new.id,
-                                  'entry_id', new.entry_id, 'user_id', entry.user_id)
-         from entries as entry where entry.id = new.entry_id));
+        fresh.integration_id, 'access.granted', fresh.created_at,
+        json_build_object('integration_id', fresh.integration_id, 'grant_id', fresh.id,
+                          'entry_id', fresh.entry_id, 'user_id', entry.user_id))
+    from (select distinct integration_id from webhook_endpoints where state <> 'removed'
+          and integration_id in (select integration_id from fresh)) as told
+    join fresh on fresh.integration_id = told.integration_id
+    join entries as entry on entry.id = fresh.entry_id;
     return null;
 end $$;
-create trigger grants_created after insert on grants for each row execute function publish_grant();
+create trigger grants_created after insert on grants
+    referencing new table as fresh for each statement execute function publish_grants();
+
+create function publish_revocation() returns trigger language plpgsql as $$
+begin
+    perform publish_webhook(
+        new.integration_id, 'access.revoked', new.revoked_at,
+        json_build_object('integration_id', new.integration_id, 'grant_id', new.id,
+                          'entry_id', new.entry_id, 'user_id', entry.user_id))
+    from entries as entry where entry.id = new.entry_id;
+    return null;
+end $$;
 create trigger grants_ended after update of revoked_at on grants
     for each row when (old.revoked_at is null and new.revoked_at is not null)
-    execute function publish_grant();
+    execute function publish_revocation();
 
 create function publish_chat_message() returns trigger language plpgsql as $$
 begin
@@ -316,7 +328,7 @@ def downgrade() -> None:
         " drop trigger integrations_readdressed on integrations"
     )
     op.execute(
-        "drop function publish_entry(), publish_grant(), publish_chat_message(), publish_pause(),"
+        "drop function publish_entry(), publish_grants(), publish_revocation(), publish_chat_message(), publish_pause(),"
         " publish_key(), publish_secret(), publish_deletion(), keep_registered_endpoint(),"
         " publish_webhook(text, text, timestamptz, json), keep_webhook_days(date, date),"
         " drop_webhook_days(date)"
