@@ -328,8 +328,8 @@ def downgrade() -> None:
         " drop trigger integrations_readdressed on integrations"
     )
     op.execute(
-        "drop function publish_entry(), publish_grants(), publish_revocation(), publish_chat_message(), publish_pause(),"
-        " publish_key(), publish_secret(), publish_deletion(), keep_registered_endpoint(),"
+        "drop function publish_entry(), publish_grants(), publish_revocation(), publish_chat_message(),"
+        " publish_pause(), publish_key(), publish_secret(), publish_deletion(), keep_registered_endpoint(),"
         " publish_webhook(text, text, timestamptz, json), keep_webhook_days(date, date),"
         " drop_webhook_days(date)"
     )
