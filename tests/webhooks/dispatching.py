@@ -31,11 +31,11 @@ _FAST = text(
 )
 
 
-def ports(engine: Engine, vault: Vault, sender: Sender | None = None) -> Ports:
+def ports(engine: Engine, vault: Vault, sender: Sender | None = None, deadline_s: float = 5) -> Ports:
     return Ports(
         transaction=lambda: session_scope(engine),
         vault=vault,
-        sender=sender or CurlSender(loopback_allowed=True, deadline_s=5),
+        sender=sender or CurlSender(loopback_allowed=True, deadline_s=deadline_s),
         may_send=lambda _session: lambda _id: True,
         fallback=None,
     )

@@ -16,7 +16,7 @@ OPEN_AFTER = 5
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=5)
 DISABLED_AFTER = timedelta(days=5)
-AHEAD = 16
+AHEAD = 8
 """A healthy endpoint is handed this many times its concurrency at once."""
 
 
