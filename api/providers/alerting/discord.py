@@ -61,7 +61,9 @@ def _document(message: AlertMessage) -> dict[str, Any]:
         {"name": _cut(_plain(name), NAME), "value": _cut(_plain(value), VALUE), "inline": True}
         for name, value in message.metadata.items()
     ][: FIELDS - len(links)]
-    fields += [{"name": name, "value": _cut(value, VALUE)} for name, value in links.items() if value]
+    fields += [
+        {"name": name, "value": _cut(value, VALUE), "inline": False} for name, value in links.items() if value
+    ]
     title = _cut(_plain(message.headline), TITLE)
     room = EMBED - len(title)
     kept = list[dict[str, Any]]()
