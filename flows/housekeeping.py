@@ -6,17 +6,25 @@ from datetime import timedelta
 from prefect import flow
 
 from api.core.access import codes, starts
+from api.core.alerts import service as alerts
 from api.core.clock import system_clock
 from api.core.drills import service, undo
 from api.core.errors import Conflict
 from api.core.founders import login
 from api.core.idempotency import service as idempotency
-from flows import wiring
+from flows import hooks, wiring
 
 BEACON_MARGIN = timedelta(days=1)
 
 
-@flow(name="sweep", flow_run_name="sweep", persist_result=False)
+@flow(
+    name="sweep",
+    flow_run_name="sweep",
+    persist_result=False,
+    on_failure=[hooks.trouble],
+    on_crashed=[hooks.trouble],
+    on_completion=[hooks.fine],
+)
 async def sweep() -> list[str]:
     """Put staging back and destroy copies after a crashed drill. Steps aside while a drill runs.
 
@@ -38,9 +46,16 @@ def sweep_now() -> list[str]:
     return done
 
 
-@flow(name="prune", flow_run_name="prune", persist_result=False)
+@flow(
+    name="prune",
+    flow_run_name="prune",
+    persist_result=False,
+    on_failure=[hooks.trouble],
+    on_crashed=[hooks.trouble],
+    on_completion=[hooks.fine],
+)
 async def prune() -> dict[str, int]:
-    """Drop access codes, waiting list starts, idempotency keys and login codes that ended long ago."""
+    """Drop codes, waiting list starts, idempotency keys, login codes and alerts that ended long ago."""
     return await to_thread(prune_now)
 
 
@@ -52,6 +67,7 @@ def prune_now() -> dict[str, int]:
         "starts": starts.forget,
         "keys": idempotency.forget,
         "logins": login.forget,
+        "alerts": alerts.forget,
     }
     for name, forget in ended.items():
         with wiring.transaction() as session:

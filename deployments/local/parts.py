@@ -29,6 +29,7 @@ PREFECT_WORKER = Part("prefect-worker", "Prefect worker", 3, stop_seconds=5)
 BEACON = Part("beacon", "Beacon", 3)
 TRAFFIC = Part("traffic", "Traffic", 3)
 HEALTH = Part("health", "Health watcher", 4)
+WATCHER = Part("watcher", "Alert watcher", 4)  # stopped first: what `down` stops is no outage
 
 ALL = (
     ARCHIVER,
@@ -40,6 +41,7 @@ ALL = (
     BEACON,
     TRAFFIC,
     HEALTH,
+    WATCHER,
 )
 
 
