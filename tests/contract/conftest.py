@@ -114,6 +114,8 @@ def known(founder: httpx.Client, partner: httpx.Client, integration_id: str) -> 
             "Origin": str(founder.headers["origin"]),
         },
     )
+    alert = founder.post("/api/founder/v1/ops/alerts/test").raise_for_status().json()
+    silence = founder.post("/api/founder/v1/ops/silences", json={"reason": "a test", "minutes": 1})
     return {
         "slug": SLUG,
         "integration_id": integration_id,
@@ -125,4 +127,6 @@ def known(founder: httpx.Client, partner: httpx.Client, integration_id: str) -> 
         "grant_id": admit(founder, partner, "leaving")["id"],
         "conversation_id": chat.json()["id"],
         "user": grant["external_user_id"],
+        "alert_id": alert["id"],
+        "silence_id": silence.raise_for_status().json()["id"],
     }
