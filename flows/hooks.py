@@ -11,7 +11,7 @@ from structlog import get_logger
 from api.core.alerts import service
 from api.core.alerts.catalogue import FLOW
 from api.core.clock import system_clock
-from api.db.engine import DATABASE_AWAY
+from api.db.engine import DATABASE_ERRORS
 from flows import wiring
 
 _log = get_logger("flows.hooks")
@@ -32,7 +32,7 @@ def trouble(flow: Any, flow_run: Any, state: Any) -> None:
                 now=system_clock(),
                 metadata=facts,
             )
-    except DATABASE_AWAY as error:
+    except DATABASE_ERRORS as error:
         _log.warning("no alert for a failed run", flow=flow.name, kind=type(error).__name__)
 
 
@@ -42,5 +42,5 @@ def fine(flow: Any, flow_run: Any, state: Any) -> None:
         with wiring.transaction() as session:
             env = wiring.settings().service.env
             service.resolve(session, FLOW.name, flow.name, env=env, now=system_clock())
-    except DATABASE_AWAY as error:
+    except DATABASE_ERRORS as error:
         _log.warning("no end of an alert told", flow=flow.name, kind=type(error).__name__)

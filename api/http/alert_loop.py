@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from api import request_log
 from api.core.alerts import service, watching
 from api.core.alerts.desk import Desk
-from api.db.engine import DATABASE_AWAY
+from api.db.engine import DATABASE_ERRORS
 
 NAME = "alert-sender"
 SILENCE = timedelta(minutes=2)
@@ -45,11 +45,11 @@ class AlertLoop:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            with suppress(*DATABASE_AWAY):
+            with suppress(*DATABASE_ERRORS):
                 await run_in_threadpool(self._leave)
 
     def turn(self) -> None:
-        """One second's work. Raises `DATABASE_AWAY`."""
+        """One second's work. Raises `DATABASE_ERRORS`."""
         now = self._desk.clock()
         if self._checked_at is None or now - self._checked_at >= CHECK_EVERY:
             self._checked_at = now
@@ -71,9 +71,9 @@ class AlertLoop:
             await asyncio.sleep(_TURN_S)
             try:
                 await run_in_threadpool(self.turn)
-            except DATABASE_AWAY as error:
+            except DATABASE_ERRORS as error:
                 if not self._away:
-                    _log.warning("no alerts from here: the database is away", kind=type(error).__name__)
+                    _log.warning("no alerts from here: the database fails", kind=type(error).__name__)
                 self._away = True
             else:
                 self._away = False

@@ -1,19 +1,24 @@
 """Alerts through the doors: the acknowledgement's link, the Ops page, the founders' API, the loop."""
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from api import request_log
-from api.core.alerts import views
+from api.core.alerts import service, views
 from api.core.alerts.desk import Desk
 from api.core.alerts.outbox import Words
 from api.core.clock import system_clock
+from api.http import alert_loop
 from api.http.alert_loop import NAME, AlertLoop
 from api.http.services import Services
 from api.providers.messaging.outbox import Outbox
@@ -164,6 +169,36 @@ def test_5xx_are_counted_where_every_answer_passes_and_page(
     loop.turn()
     (message,) = [message for message in channel.got if message.metadata["rule"] == "burst_5xx"]
     assert message.severity == "critical" and "12 of" in message.message
+
+
+def test_the_loop_outlives_whatever_the_database_raises(
+    at: Services, channel: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing table, too: a new process may be there before its migration."""
+    clear(at)
+    failures = iter([ProgrammingError("x", {}, Exception()), IntegrityError("x", {}, Exception())])
+
+    @contextmanager
+    def transaction() -> Iterator[Session]:
+        for failure in failures:
+            raise failure
+        with at.transaction() as session:
+            yield session
+
+    async def run(loop: AlertLoop) -> None:
+        async with loop.running():
+            for _ in range(100):
+                await asyncio.sleep(0.05)
+                if channel.got:
+                    break
+
+    with at.transaction() as session:
+        service.test(session, "development", "Ada", system_clock())
+    monkeypatch.setattr(alert_loop, "_TURN_S", 0.01)
+    desk = Desk(transaction, {"primary": channel}, Words("development", "http://app"), system_clock)
+    asyncio.run(run(AlertLoop(desk, enabled=True)))
+    assert channel.kinds == ["firing"]
+    clear(at)
 
 
 def test_the_loop_beats_and_takes_its_leave(app: FastAPI, at: Services) -> None:
