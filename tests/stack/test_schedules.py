@@ -37,4 +37,4 @@ def test_the_sweep_runs_every_minute_by_itself(stack: StackUnderTest) -> None:
 
 def test_every_schedule_has_planned_its_next_runs(stack: StackUnderTest) -> None:
     planned = {run["deployment_id"] for run in flow_runs(stack, type={"any_": ["SCHEDULED"]})}
-    assert len(planned) >= 5  # drill, full, incremental, retain, sweep
+    assert len(planned) >= 6  # drill, full, incremental, retain, sweep, alerts
