@@ -7,13 +7,14 @@ runs on a restored copy sends nothing.
 
 import asyncio
 import signal
+from datetime import timedelta
 from time import monotonic
 
 import uvloop
 from structlog import get_logger
 
 from api import log
-from api.core import heartbeats
+from api.core.alerts import service as alerts
 from api.core.webhooks import replays
 from api.core.webhooks.dispatcher import Dispatcher, Ports
 from api.core.webhooks.standing import database_now
@@ -23,6 +24,9 @@ from api.settings import load
 
 BEAT_S = 5.0
 """How often the loop says that it lives; it says so only while its rounds go on."""
+
+LOOP = "webhook-dispatcher"
+SILENCE = timedelta(seconds=30)
 
 _STUCK_S = 30.0
 _log = get_logger("dispatcher")
@@ -36,6 +40,7 @@ async def dispatch(given: Ports, stop: asyncio.Event) -> None:
         await dispatcher.run(stop)
     finally:
         beating.cancel()
+    await asyncio.to_thread(_retire, given)
     _log.info("dispatcher ends", **dispatcher.tally)
 
 
@@ -43,16 +48,25 @@ async def _beat(given: Ports, dispatcher: Dispatcher) -> None:
     while True:
         if monotonic() - dispatcher.last_round < _STUCK_S:
             try:
-                await asyncio.to_thread(_beat_now, given, dict(dispatcher.tally))
+                await asyncio.to_thread(_beat_now, given)
                 await asyncio.to_thread(_replay_now, given)
             except DATABASE_AWAY as error:
                 _log.warning("heartbeat not written", kind=type(error).__name__)
         await asyncio.sleep(BEAT_S)
 
 
-def _beat_now(given: Ports, tally: dict[str, int]) -> None:
+def _beat_now(given: Ports) -> None:
     with given.transaction() as session:
-        heartbeats.beat(session, heartbeats.WEBHOOK_DISPATCHER, database_now(session), BEAT_S, tally)
+        alerts.beat(session, LOOP, SILENCE, database_now(session))
+
+
+def _retire(given: Ports) -> None:
+    """Who ends on purpose is not missed; with the database away nobody is told either."""
+    try:
+        with given.transaction() as session:
+            alerts.retire(session, LOOP)
+    except DATABASE_AWAY as error:
+        _log.warning("its end is not written down", kind=type(error).__name__)
 
 
 def _replay_now(given: Ports) -> None:

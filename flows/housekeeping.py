@@ -12,13 +12,14 @@ from prefect.client.schemas.filters import (
 )
 
 from api.core.access import codes, starts
+from api.core.alerts import service as alerts
 from api.core.clock import system_clock
 from api.core.drills import service, undo
 from api.core.errors import Conflict
 from api.core.founders import login
 from api.core.idempotency import service as idempotency
 from api.core.webhooks import retention
-from flows import wiring
+from flows import hooks, wiring
 
 BEACON_MARGIN = timedelta(days=1)
 RUNS_KEPT = timedelta(days=2)
@@ -26,7 +27,14 @@ MOST_RUNS = 4000
 _RUNS_AT_ONCE = 200
 
 
-@flow(name="sweep", flow_run_name="sweep", persist_result=False)
+@flow(
+    name="sweep",
+    flow_run_name="sweep",
+    persist_result=False,
+    on_failure=[hooks.trouble],
+    on_crashed=[hooks.trouble],
+    on_completion=[hooks.fine],
+)
 async def sweep() -> list[str]:
     """Put staging back and destroy copies after a crashed drill. Steps aside while a drill runs.
 
@@ -48,10 +56,17 @@ def sweep_now() -> list[str]:
     return done
 
 
-@flow(name="prune", flow_run_name="prune", persist_result=False)
+@flow(
+    name="prune",
+    flow_run_name="prune",
+    persist_result=False,
+    on_failure=[hooks.trouble],
+    on_crashed=[hooks.trouble],
+    on_completion=[hooks.fine],
+)
 async def prune() -> dict[str, int]:
-    """Drop what ended long ago: codes, waiting list starts, idempotency keys, login codes, webhooks and their
-    attempts, and the runs of the minutely flow that sends them."""
+    """Drop what ended long ago: codes, waiting list starts, idempotency keys, login codes, alerts,
+    webhooks and their attempts, and the runs of the minutely flow that sends them."""
     gone = await to_thread(prune_now)
     return gone | {"runs": await forget_runs(system_clock() - RUNS_KEPT)}
 
@@ -85,6 +100,7 @@ def prune_now() -> dict[str, int]:
         "keys": idempotency.forget,
         "logins": login.forget,
         "webhooks": retention.prune,
+        "alerts": alerts.forget,
     }
     for name, forget in ended.items():
         with wiring.transaction() as session:

@@ -5,22 +5,31 @@ The same code as the dispatcher's, so any number of both may run at once. What a
 
 import asyncio
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
-from api.core import heartbeats
+from api.core.alerts import service as alerts
 from api.core.webhooks import replays
 from api.core.webhooks.dispatcher import Dispatcher, Ports
 from api.core.webhooks.standing import Standing, database_now, standing
-from flows import wiring
+from flows import hooks, wiring
 
 SLICE_S = 40.0
-EVERY_S = 60.0
+LOOP = "webhook-retries"
+SILENCE = timedelta(minutes=4)
+"""It runs every minute; a busy Prefect starts it late."""
 
 
-@flow(name="webhook-retries", flow_run_name="drain", persist_result=False)
+@flow(
+    name="webhook-retries",
+    flow_run_name="drain",
+    persist_result=False,
+    on_failure=[hooks.trouble],
+    on_crashed=[hooks.trouble],
+    on_completion=[hooks.fine],
+)
 async def webhook_retries(seconds: float = SLICE_S) -> dict[str, int]:
     """Send what is due.
 
@@ -31,7 +40,7 @@ async def webhook_retries(seconds: float = SLICE_S) -> dict[str, int]:
     if ports is None:
         return {}
     tally = await drain(ports, seconds)
-    now, stands = await asyncio.to_thread(conclude, ports, tally)
+    now, stands = await asyncio.to_thread(conclude, ports)
     await publish(tally, stands, now)
     return dict(tally)
 
@@ -44,12 +53,12 @@ async def drain(ports: Ports, seconds: float) -> Counter[str]:
     return dispatcher.tally
 
 
-def conclude(ports: Ports, tally: Counter[str]) -> tuple[datetime, Standing]:
+def conclude(ports: Ports) -> tuple[datetime, Standing]:
     """Replays get on, the loop says that it lives, and how the queue stands now."""
     with ports.transaction() as session:
         now = database_now(session)
         replays.advance(session, now)
-        heartbeats.beat(session, heartbeats.WEBHOOK_RETRIES, now, EVERY_S, tally)
+        alerts.beat(session, LOOP, SILENCE, now)
         return now, standing(session, now, ports.may_send(session))
 
 

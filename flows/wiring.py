@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from api import dispatching
+from api.core.alerts.desk import Desk
+from api.core.alerts.outbox import Words
 from api.core.clock import system_clock
 from api.core.drills.drilling import STAGING, Drilling
 from api.core.drills.product import Visitor
@@ -19,6 +21,7 @@ from api.core.webhooks.dispatcher import Ports
 from api.db import migrate
 from api.db.engine import Engine, Session, make_engine, session_scope
 from api.db.locks import advisory_lock
+from api.providers.alerting import channels
 from api.providers.databases.registry import database_provider
 from api.providers.hosting import hosting_provider
 from api.providers.messaging.outbox import Outbox
@@ -89,6 +92,14 @@ def visitor() -> AbstractContextManager[Visitor]:
 
 def mint_key(session: Session, integration_id: str, now: datetime) -> str:
     return keys.mint(session, integration_id, now)[1]
+
+
+@cache
+def alert_desk() -> Desk:
+    configured = settings()
+    service, platform = configured.service, configured.platform
+    words = Words(service.env, platform.public_app_url, configured.alerts.runbooks_url)
+    return Desk(transaction, channels(platform, configured.alerts, service), words, system_clock)
 
 
 @cache

@@ -30,6 +30,7 @@ DISPATCHER = Part("dispatcher", "Webhook dispatcher", 3, stop_seconds=20)  # wha
 BEACON = Part("beacon", "Beacon", 3)
 TRAFFIC = Part("traffic", "Traffic", 3)
 HEALTH = Part("health", "Health watcher", 4)
+WATCHER = Part("watcher", "Alert watcher", 4)  # stopped first: what `down` stops is no outage
 
 ALL = (
     ARCHIVER,
@@ -42,6 +43,7 @@ ALL = (
     BEACON,
     TRAFFIC,
     HEALTH,
+    WATCHER,
 )
 
 

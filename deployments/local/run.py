@@ -117,6 +117,13 @@ def _health(state: StateFolder) -> None:
     watch(state)
 
 
+def _watcher(_state: StateFolder) -> None:
+    from deployments.watcher import main as watch
+
+    _tie(signal.SIGKILL)
+    watch()
+
+
 PARTS: dict[str, Callable[[StateFolder], None]] = {
     "postgres": _postgres,
     "archiver": _archiver,
@@ -128,6 +135,7 @@ PARTS: dict[str, Callable[[StateFolder], None]] = {
     "beacon": _beacon,
     "traffic": _traffic,
     "health": _health,
+    "watcher": _watcher,
 }
 
 

@@ -5,7 +5,7 @@ Order, with what may run at the same time side by side:
     folders, ports, secrets → supervisor, cluster → PostgreSQL → roles and databases
         → Prefect server → pool, deployments, limits, automations → worker
         → migrations → seed → first full backup;  APIs → beacon, traffic
-    → health watcher
+    → health watcher, alert watcher
 
 Each step is awaited by the part's own probe. What is there already is left as it is.
 """
@@ -109,6 +109,7 @@ class _Start:
             if bootstrap.poll() is None:
                 bootstrap.kill()
         self._part(parts.HEALTH)
+        self._part(parts.WATCHER)
 
     def _cluster(self) -> None:
         with self._step("database cluster"):

@@ -119,6 +119,8 @@ def known(founder: httpx.Client, partner: httpx.Client, integration_id: str) -> 
     span = {"endpoint_id": endpoint, "since": "2020-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z"}
     replay = founder.post(f"{hooks}/replays", json={**span, "only_exhausted": False}).json()
     deliveries = founder.get(f"{hooks}/endpoints/{endpoint}/deliveries").json()["data"]
+    alert = founder.post("/api/founder/v1/ops/alerts/test").raise_for_status().json()
+    silence = founder.post("/api/founder/v1/ops/silences", json={"reason": "a test", "minutes": 1})
     return {
         "slug": SLUG,
         "integration_id": integration_id,
@@ -133,4 +135,6 @@ def known(founder: httpx.Client, partner: httpx.Client, integration_id: str) -> 
         "endpoint_id": endpoint,
         "delivery_id": deliveries[0]["id"],
         "replay_id": replay["id"],
+        "alert_id": alert["id"],
+        "silence_id": silence.raise_for_status().json()["id"],
     }

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from api.core import heartbeats
+from api.core.alerts import views
 from api.core.crypto import Vault
 from flows import webhook_retries, wiring
 from tests.product import engine, product_url, vault
@@ -40,9 +40,9 @@ def test_a_run_drains_what_is_due(engine: Engine, vault: Vault, monkeypatch: pyt
     assert (row["delivered"], row["held"], row["exhausted"]) == (20, 0, 0)
     assert row["behind a breaker"] >= 1
     with Session(engine) as session:
-        (beat,) = [one for one in heartbeats.known(session) if one.name == heartbeats.WEBHOOK_RETRIES]
+        (beat,) = [one for one in views.loops(session) if one.name == webhook_retries.LOOP]
         now = session.execute(text("select now()")).scalar_one()
-        assert now - beat.beaten_at < timedelta(minutes=1)
+        assert now - beat.beat_at < timedelta(minutes=1)
     clear(engine)
 
 

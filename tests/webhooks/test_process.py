@@ -11,11 +11,12 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from api.core import heartbeats
 from api.core.access import waitlist
+from api.core.alerts import views
 from api.core.crypto import Vault
 from api.core.flags import service as flags
 from api.core.flags.rules import FlagKey
+from deployments import dispatcher
 from tests.api.core.webhooks.places import told
 from tests.product import BASE_URL, DATA_KEY, NOW
 from tests.webhooks.bulk_receiver import BulkReceiver, bulk_receiving
@@ -76,9 +77,9 @@ def test_a_change_is_told_within_a_second_and_a_pause_holds_it(
         pause(engine, integration, False)
         until(lambda: len(receiver.ids) == 3)
         with Session(engine) as session:
-            beats = {one.name: one for one in heartbeats.known(session)}
+            beats = {one.name: one for one in views.loops(session)}
             now = session.execute(text("select now()")).scalar_one()
-        assert (now - beats[heartbeats.WEBHOOK_DISPATCHER].beaten_at).total_seconds() < 10
+        assert (now - beats[dispatcher.LOOP].beat_at).total_seconds() < 10
     finally:
         running.send_signal(signal.SIGTERM)
     assert running.wait(20) == 0

@@ -9,11 +9,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect
 
 import api.core.access.models
+import api.core.alerts.models
 import api.core.audit.models
 import api.core.chat.models
 import api.core.flags.models
 import api.core.founders.models
-import api.core.heartbeats
 import api.core.idempotency.models
 import api.core.keys.models
 import api.core.presence.models

@@ -1,4 +1,4 @@
-"""Webhooks that are delivered: endpoints, messages, open deliveries, attempts by day, replays, heartbeats.
+"""Webhooks that are delivered: endpoints, messages, open deliveries, attempts by day, replays.
 
 Events are published by triggers, in the transaction of the change itself: whoever changes something, one row
 or a thousand, need not know of webhooks. Bodies carry our own ids and nothing else of a person.
@@ -170,14 +170,7 @@ create table webhook_replays (
     ended_at timestamptz
 );
 create index ix_webhook_replays_integration_id on webhook_replays (integration_id, created_at);
-create index ix_webhook_replays_running on webhook_replays (created_at) where state = 'running';
-
-create table heartbeats (
-    name text constraint pk_heartbeats primary key,
-    beaten_at timestamptz not null,
-    every_seconds double precision not null,
-    detail jsonb not null default '{}'
-) with (fillfactor = 50)"""
+create index ix_webhook_replays_running on webhook_replays (created_at) where state = 'running'"""
 
 PUBLISH = """
 create function publish_webhook(integration text, kind text, moment timestamptz, facts json) returns text
@@ -334,7 +327,7 @@ def downgrade() -> None:
         " drop_webhook_days(date)"
     )
     op.execute(
-        "drop table heartbeats, webhook_replays, webhook_attempts, webhook_deliveries, webhook_messages,"
+        "drop table webhook_replays, webhook_attempts, webhook_deliveries, webhook_messages,"
         " webhook_endpoints"
     )
     op.execute("drop schema webhook_days")
