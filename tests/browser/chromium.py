@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from playwright.sync_api import Browser, Page, StorageState, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, expect, sync_playwright
 
 from api.providers.messaging.outbox import Outbox
 from tests.inbox import code_sent
@@ -30,6 +30,8 @@ class View:
     width: int
     height: int
 
+
+expect.set_options(timeout=20_000)  # a busy machine is slow and not wrong
 
 VIEWS = [
     View(scheme, device, width, height)

@@ -128,7 +128,7 @@ def test_tokens_are_renewed_and_nothing_is_missed(
     for number in range(4):
         write(founder_page, f"number {number}")
         user_page.wait_for_timeout(LIFETIME_S * 1000 / 2)
-    expect(frame.locator("#messages .founder p").last).to_have_text("number 3")
+    expect(frame.locator("#messages .founder p").last).to_have_text("number 3", timeout=40_000)
     assert frame.locator("#messages .founder p").all_text_contents() == [f"number {n}" for n in range(4)]
     tokens = {body["token"] for status, body in partner.minted if status == 200}
     assert len(tokens) >= 3

@@ -55,7 +55,7 @@ def test_forged_cookies_are_nobody(session: Session, signer: Signer, cookie: str
         "x",
         f"{random_id}.",
         f"{random_id}.AAAA",
-        f"x{random_id[1:]}.{signature}",
+        f"{'y' if random_id[0] == 'x' else 'x'}{random_id[1:]}.{signature}",
         f"{random_id}.ü",
     ):
         assert who(session, signer, forged) is None
