@@ -9,19 +9,12 @@ from prefect.states import Completed, Failed
 
 from api.core.clock import system_clock
 from api.core.errors import Rejected
-from flows import hooks, wiring
+from flows import wiring
 
 Kind = Literal["auto", "full", "incremental"]
 
 
-@flow(
-    name="take-backup",
-    flow_run_name="{kind}",
-    persist_result=False,
-    on_failure=[hooks.trouble],
-    on_crashed=[hooks.trouble],
-    on_completion=[hooks.fine],
-)
+@flow(name="take-backup", flow_run_name="{kind}", persist_result=False)
 def take_backup(
     kind: Kind = "auto",
 ) -> str:
@@ -35,14 +28,7 @@ def take_backup(
     return taken
 
 
-@flow(
-    name="retain-backups",
-    flow_run_name="retain",
-    persist_result=False,
-    on_failure=[hooks.trouble],
-    on_crashed=[hooks.trouble],
-    on_completion=[hooks.fine],
-)
+@flow(name="retain-backups", flow_run_name="retain", persist_result=False)
 def retain() -> Any:
     """Drop what is past retention, never the last good chain; look for WAL gaps; re-verify the newest."""
     removed = prune()

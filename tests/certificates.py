@@ -46,10 +46,8 @@ class Authority:
 
     def trusting(self) -> ssl.SSLContext:
         """For a client."""
-        return ssl.create_default_context(cadata=self.pem())
-
-    def pem(self) -> str:
-        return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
+        pem = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
+        return ssl.create_default_context(cadata=pem)
 
     def _unsigned(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
