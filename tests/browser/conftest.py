@@ -5,11 +5,13 @@ from time import sleep
 
 import pytest
 import uvicorn
+from playwright.sync_api import Browser, StorageState
 
 from api.app import create_app
+from api.providers.messaging.outbox import Outbox
 from api.settings import Settings
 from deployments.bench.places import free_port
-from tests.browser.chromium import executable
+from tests.browser.chromium import browser, executable, log_in
 from tests.product import seeded
 
 __all__ = ["seeded"]
@@ -33,3 +35,17 @@ def site(seeded: Settings) -> Iterator[Settings]:
     yield settings
     server.should_exit = True
     thread.join(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def chromium(site: Settings) -> Iterator[Browser]:
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def cookies(chromium: Browser, site: Settings) -> StorageState:
+    """A login through the pages: both forms, the code from the outbox, the cookie."""
+    outbox = Outbox(site.service.outbox_dir)
+    page = chromium.new_page()
+    return log_in(page, site.platform.public_app_url, outbox, site.platform.homepage_owner_phone)

@@ -1,31 +1,15 @@
 """axe-core over every page: nothing that keeps somebody out, in either scheme, at either width."""
 
-from collections.abc import Iterator
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, StorageState
 
-from api.providers.messaging.outbox import Outbox
 from api.settings import Settings
-from tests.browser.chromium import VIEWS, View, browser, log_in
+from tests.browser.chromium import VIEWS, View
 from tests.browser.screenshots import addresses
 
 ONLY = {"resultTypes": ["violations"]}
 GRAVE = {"serious", "critical"}
-
-
-@pytest.fixture(scope="module")
-def chromium(site: Settings) -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def cookies(chromium: Browser, site: Settings) -> StorageState:
-    outbox = Outbox(site.service.outbox_dir)
-    page = chromium.new_page()
-    return log_in(page, site.platform.public_app_url, outbox, site.platform.homepage_owner_phone)
 
 
 @pytest.mark.parametrize("view", [VIEWS[0], VIEWS[3]], ids=lambda view: f"{view.scheme}-{view.device}")

@@ -1,14 +1,11 @@
 """Pages as a browser shows them: nothing blocked, nothing wider than the screen, text that can be read."""
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, Request, StorageState
 
-from api.providers.messaging.outbox import Outbox
 from api.settings import Settings
-from tests.browser.chromium import VIEWS, View, browser, log_in
+from tests.browser.chromium import VIEWS, View
 from tests.browser.screenshots import addresses
 from tests.product import SLUG
 
@@ -35,20 +32,6 @@ CONTRAST = """() => {
   }
   return worst;
 }"""
-
-
-@pytest.fixture(scope="module")
-def chromium(site: Settings) -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def cookies(chromium: Browser, site: Settings) -> StorageState:
-    """A login through the pages: both forms, the code from the outbox, the cookie."""
-    outbox = Outbox(site.service.outbox_dir)
-    page = chromium.new_page()
-    return log_in(page, site.platform.public_app_url, outbox, site.platform.homepage_owner_phone)
 
 
 def window(chromium: Browser, view: View, cookies: StorageState) -> tuple[Page, list[str]]:

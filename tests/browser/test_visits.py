@@ -18,7 +18,7 @@ from api.core.access import waitlist
 from api.db.engine import make_engine, session_scope
 from api.settings import Settings
 from deployments.local.seed import partner_keys_file
-from tests.browser.chromium import VIEWS, browser
+from tests.browser.chromium import VIEWS
 
 PAGE = """<!doctype html><title>Partner</title><div id="place"></div><script>
   window.heard = [];
@@ -50,12 +50,6 @@ def partner_site() -> Iterator[str]:
     yield f"http://localhost:{server.server_port}"
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture(scope="module")
-def chromium(site: Settings) -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
