@@ -15,6 +15,8 @@ from pydantic import SecretStr
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import log
+from api.core.alerts.desk import Desk
+from api.core.alerts.outbox import Words
 from api.core.chat.token import WidgetKeys
 from api.core.clock import frozen_clock, system_clock
 from api.core.crypto import Signer, Vault, data_keys
@@ -26,6 +28,7 @@ from api.db.engine import make_engine, session_scope
 from api.db.hot import HotConnections
 from api.db.listening import Listener
 from api.http import (
+    alerts,
     auth,
     entries,
     errors,
@@ -42,10 +45,12 @@ from api.http import (
     probes,
     static,
     waitlist_start,
+    webhook_deliveries,
     webhooks,
     widget_chat,
     widget_tokens,
 )
+from api.http.alert_loop import AlertLoop
 from api.http.chat_feed import ChatFeed
 from api.http.cookies import Cookies
 from api.http.draining import Draining
@@ -57,10 +62,13 @@ from api.http.live_feed import LiveFeed, look_with
 from api.http.middleware import BodyLimit, RequestContext, SameOrigin, origin_of
 from api.http.pages import (
     account,
+    acknowledge,
     dashboard,
+    deliveries,
     integrate,
     joining,
     live,
+    ops_alerts,
     person,
     public,
     visits,
@@ -76,6 +84,7 @@ from api.http.readiness import Readiness
 from api.http.recent import Recent
 from api.http.sampler import Sampler
 from api.http.services import Services
+from api.providers.alerting import channels as alert_channels
 from api.providers.messaging import messenger
 from api.providers.orchestration.prefect import Prefect
 from api.providers.webhooks import sender as webhook_sender
@@ -101,9 +110,12 @@ ROUTERS = (
     entries.router,
     webhooks.partners,
     webhooks.founders,
+    webhook_deliveries.router,
     features.router,
     people.router,
     ops.router,
+    alerts.router,
+    acknowledge.router,
     public.router,
     joining.router,
     visits.router,
@@ -112,10 +124,12 @@ ROUTERS = (
     widget.router,
     chat_pages.router,
     webhook_pages.router,
+    deliveries.router,
     integrate.router,
     waitlist.router,
     account.router,
     ops_pages.router,
+    ops_alerts.router,
     person.router,
 )
 
@@ -179,6 +193,10 @@ def compose(settings: Settings) -> Services:
     transaction = partial(session_scope, engine)
     flags = FlagBoard(url, parse_overrides(service.flags))
 
+    whole = service.restored_copy is None and service.as_of is None  # and not a copy of the past
+    words = Words(service.env, platform.public_app_url, settings.alerts.runbooks_url)
+    channels = alert_channels(platform, settings.alerts, service)
+
     @cache
     def backups() -> DatabaseProvider:
         # Imported on the first look at the backups: a service that is being re-pointed starts without it.
@@ -221,9 +239,10 @@ def compose(settings: Settings) -> Services:
             transaction,
             clock,
             service.live_ttl_seconds,
-            enabled=service.restored_copy is None and service.as_of is None,
+            enabled=whole,
         ),
         proofs=Proofs(ring),
+        alert_loop=AlertLoop(Desk(transaction, channels, words, system_clock), enabled=whole),
         home_numbers=Recent(HOME_NUMBERS_S),
         live_feed=LiveFeed(look_with(transaction, clock, service.live_ttl_seconds), draining),
         allowed_phones=frozenset(platform.founder_phone_list),
@@ -238,6 +257,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         services.flags.following(),
         services.key_changes.listening(),
         services.sampler.running(),
+        services.alert_loop.running(),
     ):
         yield
     await services.calls.drain()

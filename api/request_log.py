@@ -11,11 +11,15 @@ from typing import TextIO
 import orjson
 import structlog
 
+_NOT_READY = "/api/readyz"
 _log = structlog.get_logger("api.requests")
 
 
 class RequestLines:
+    """Counts, too: every answer passes here, and a burst of 5xx has to be noticed."""
+
     def __init__(self) -> None:
+        self._answers = self._failures = 0
         self._stream: TextIO | None = None
         self._lines: list[str] = []
 
@@ -24,7 +28,11 @@ class RequestLines:
         self._stream = stream
 
     def write(self, request_id: str, method: str, path: str, status: int, ms: float) -> None:
-        level = "error" if status >= 500 else "info"
+        level = "info"
+        self._answers += 1
+        if status >= 500:
+            level = "error"
+            self._failures += path != _NOT_READY  # it says so on purpose
         facts: dict[str, object] = {"id": request_id, "method": method, "path": path, "status": status}
         if self._stream is None:
             getattr(_log, level)("request", **facts, ms=ms)
@@ -33,6 +41,12 @@ class RequestLines:
             asyncio.get_running_loop().call_soon(self._flush, self._stream)
         facts |= {"ms": ms, "event": "request", "level": level, "timestamp": _now()}
         self._lines.append(orjson.dumps(facts).decode())
+
+    def take(self) -> tuple[int, int]:
+        """(answers, 5xx among them) since the last call; one that is counted at this moment may be lost."""
+        taken = (self._answers, self._failures)
+        self._answers = self._failures = 0
+        return taken
 
     def _flush(self, stream: TextIO) -> None:
         lines, self._lines = self._lines, []

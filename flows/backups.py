@@ -9,12 +9,19 @@ from prefect.states import Completed, Failed
 
 from api.core.clock import system_clock
 from api.core.errors import Rejected
-from flows import wiring
+from flows import hooks, wiring
 
 Kind = Literal["auto", "full", "incremental"]
 
 
-@flow(name="take-backup", flow_run_name="{kind}", persist_result=False)
+@flow(
+    name="take-backup",
+    flow_run_name="{kind}",
+    persist_result=False,
+    on_failure=[hooks.trouble],
+    on_crashed=[hooks.trouble],
+    on_completion=[hooks.fine],
+)
 def take_backup(
     kind: Kind = "auto",
 ) -> str:
@@ -28,7 +35,14 @@ def take_backup(
     return taken
 
 
-@flow(name="retain-backups", flow_run_name="retain", persist_result=False)
+@flow(
+    name="retain-backups",
+    flow_run_name="retain",
+    persist_result=False,
+    on_failure=[hooks.trouble],
+    on_crashed=[hooks.trouble],
+    on_completion=[hooks.fine],
+)
 def retain() -> Any:
     """Drop what is past retention, never the last good chain; look for WAL gaps; re-verify the newest."""
     removed = prune()

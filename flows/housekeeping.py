@@ -1,22 +1,40 @@
 """Housekeeping: undo what interrupted runs left behind; drop what nobody can use any more."""
 
 from asyncio import to_thread
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from prefect import flow
+from prefect import flow, get_client
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterEndTime,
+)
 
 from api.core.access import codes, starts
+from api.core.alerts import service as alerts
 from api.core.clock import system_clock
 from api.core.drills import service, undo
 from api.core.errors import Conflict
 from api.core.founders import login
 from api.core.idempotency import service as idempotency
-from flows import wiring
+from api.core.webhooks import retention
+from flows import hooks, wiring
 
 BEACON_MARGIN = timedelta(days=1)
+RUNS_KEPT = timedelta(days=2)
+MOST_RUNS = 4000
+_RUNS_AT_ONCE = 200
 
 
-@flow(name="sweep", flow_run_name="sweep", persist_result=False)
+@flow(
+    name="sweep",
+    flow_run_name="sweep",
+    persist_result=False,
+    on_failure=[hooks.trouble],
+    on_crashed=[hooks.trouble],
+    on_completion=[hooks.fine],
+)
 async def sweep() -> list[str]:
     """Put staging back and destroy copies after a crashed drill. Steps aside while a drill runs.
 
@@ -38,10 +56,39 @@ def sweep_now() -> list[str]:
     return done
 
 
-@flow(name="prune", flow_run_name="prune", persist_result=False)
+@flow(
+    name="prune",
+    flow_run_name="prune",
+    persist_result=False,
+    on_failure=[hooks.trouble],
+    on_crashed=[hooks.trouble],
+    on_completion=[hooks.fine],
+)
 async def prune() -> dict[str, int]:
-    """Drop access codes, waiting list starts, idempotency keys and login codes that ended long ago."""
-    return await to_thread(prune_now)
+    """Drop what ended long ago: codes, waiting list starts, idempotency keys, login codes, alerts,
+    webhooks and their attempts, and the runs of the minutely flow that sends them."""
+    gone = await to_thread(prune_now)
+    return gone | {"runs": await forget_runs(system_clock() - RUNS_KEPT)}
+
+
+async def forget_runs(before: datetime) -> int:
+    """How many runs of `webhook-retries` went: our tables keep what they did."""
+    gone = 0
+    async with get_client() as client:
+        for _ in range(MOST_RUNS // _RUNS_AT_ONCE):
+            runs = await client.read_flow_runs(
+                flow_filter=FlowFilter(name=FlowFilterName(any_=["webhook-retries"])),
+                flow_run_filter=FlowRunFilter(
+                    end_time=FlowRunFilterEndTime.model_validate({"before_": before, "is_null_": False})
+                ),
+                limit=_RUNS_AT_ONCE,
+            )
+            for run in runs:
+                await client.delete_flow_run(run.id)
+            gone += len(runs)
+            if len(runs) < _RUNS_AT_ONCE:
+                break
+    return gone
 
 
 def prune_now() -> dict[str, int]:
@@ -52,6 +99,8 @@ def prune_now() -> dict[str, int]:
         "starts": starts.forget,
         "keys": idempotency.forget,
         "logins": login.forget,
+        "webhooks": retention.prune,
+        "alerts": alerts.forget,
     }
     for name, forget in ended.items():
         with wiring.transaction() as session:

@@ -19,7 +19,7 @@ from api.core.drills.drilling import DEFAULT_CHECKS
 from api.core.drills.records import CheckResult, DrillStatus
 from api.core.drills.targets import LATEST
 from api.core.errors import FirstUserError, ProviderError
-from flows import wiring
+from flows import hooks, wiring
 from flows.reporting import ProgressArtifact, report_drill
 
 CheckName = Literal[
@@ -47,7 +47,14 @@ def run_name() -> str:
     return f"{system_clock():%Y-%m-%d-%H%M}-{asked.get('trigger', 'ops')}"
 
 
-@flow(name="restore-drill", flow_run_name=run_name, persist_result=False)
+@flow(
+    name="restore-drill",
+    flow_run_name=run_name,
+    persist_result=False,
+    on_failure=[hooks.trouble],
+    on_crashed=[hooks.trouble],
+    on_completion=[hooks.fine],
+)
 def restore_drill(
     target: str = LATEST,
     rto_target: Annotated[float, Field(gt=0)] = 900,

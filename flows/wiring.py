@@ -5,6 +5,9 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from functools import cache
 
+from api import dispatching
+from api.core.alerts.desk import Desk
+from api.core.alerts.outbox import Words
 from api.core.clock import system_clock
 from api.core.drills.drilling import STAGING, Drilling
 from api.core.drills.product import Visitor
@@ -14,9 +17,11 @@ from api.core.errors import Conflict, Refused
 from api.core.keys import service as keys
 from api.core.ports import BackupKeeper, DatabaseProvider, HostingProvider, OnProgress
 from api.core.privacy import tombstones
+from api.core.webhooks.dispatcher import Ports
 from api.db import migrate
 from api.db.engine import Engine, Session, make_engine, session_scope
 from api.db.locks import advisory_lock
+from api.providers.alerting import channels
 from api.providers.databases.registry import database_provider
 from api.providers.hosting import hosting_provider
 from api.providers.messaging.outbox import Outbox
@@ -64,6 +69,13 @@ def backup_keeper() -> BackupKeeper:
     return provider
 
 
+def webhook_ports() -> Ports | None:
+    """Made anew for each run, whose loop the sender belongs to. None on a restored copy: it sends nothing."""
+    if settings().service.restored_copy:
+        return None
+    return dispatching.ports(settings(), "webhook-retries")
+
+
 def transaction() -> AbstractContextManager[Session]:
     return session_scope(engine())
 
@@ -80,6 +92,14 @@ def visitor() -> AbstractContextManager[Visitor]:
 
 def mint_key(session: Session, integration_id: str, now: datetime) -> str:
     return keys.mint(session, integration_id, now)[1]
+
+
+@cache
+def alert_desk() -> Desk:
+    configured = settings()
+    service, platform = configured.service, configured.platform
+    words = Words(service.env, platform.public_app_url, configured.alerts.runbooks_url)
+    return Desk(transaction, channels(platform, configured.alerts, service), words, system_clock)
 
 
 @cache

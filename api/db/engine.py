@@ -6,14 +6,19 @@ from typing import Any, cast
 
 from psycopg import Connection
 from psycopg import DataError as DriverDataError
+from psycopg import Error as DriverError
 from psycopg import OperationalError as DriverOperationalError
 from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 # What is raised when the database cannot be reached, goes away in the middle, or has no connection left.
 DATABASE_AWAY: tuple[type[Exception], ...] = (OperationalError, DriverOperationalError, PoolTimeoutError)
+
+# Whatever the database may raise: a loop that has to go on catches it, logs it and tries again. A process of
+# the new release may be there before its tables are.
+DATABASE_ERRORS: tuple[type[Exception], ...] = (SQLAlchemyError, DriverError)
 
 # What is raised for a value that PostgreSQL cannot hold, such as text with a NUL.
 NOT_STORABLE: tuple[type[Exception], ...] = (DataError, DriverDataError)

@@ -21,7 +21,7 @@ _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors "
 )
-_VISITS = "/w/"
+_SECRET = ("/w/", "/ack/")
 
 
 class RequestContext:
@@ -141,8 +141,8 @@ def content_policy(frame_ancestors: str = "'none'") -> str:
 
 
 def loggable(path: str) -> str:
-    """Without what gives access to whoever knows it: the token in a visitor's address."""
-    return f"{_VISITS}…" if path.startswith(_VISITS) else path
+    """Without what gives access to whoever knows it: a visitor's token, an acknowledgement's code."""
+    return next((f"{start}…" for start in _SECRET if path.startswith(start)), path)
 
 
 def origin_of(url: str) -> str:

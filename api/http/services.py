@@ -16,6 +16,7 @@ from api.core.webhooks.attempts import Sender
 from api.db.engine import Session
 from api.db.hot import HotConnections
 from api.db.listening import Listener
+from api.http.alert_loop import AlertLoop
 from api.http.chat_feed import ChatFeed
 from api.http.cookies import Cookies
 from api.http.draining import Draining
@@ -70,6 +71,7 @@ class Services:
     live_feed: LiveFeed
     sampler: Sampler
     proofs: Proofs
+    alert_loop: AlertLoop
     home_numbers: Recent[HomeNumbers]
     allowed_phones: Collection[str]
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.settings.alerts import AlertSettings
 from api.settings.drills import DrillSettings
 from api.settings.group import Group
 from api.settings.messaging import MessagingSettings
@@ -19,6 +20,7 @@ from api.settings.store import StoreSettings
 
 __all__ = [
     "GROUPS",
+    "AlertSettings",
     "DrillSettings",
     "MessagingSettings",
     "PlatformSettings",
@@ -39,6 +41,7 @@ class Settings:
     store: StoreSettings
     drills: DrillSettings
     messaging: MessagingSettings
+    alerts: AlertSettings
 
 
 GROUPS: Mapping[str, type[Group]] = {
@@ -48,6 +51,7 @@ GROUPS: Mapping[str, type[Group]] = {
     "store": StoreSettings,
     "drills": DrillSettings,
     "messaging": MessagingSettings,
+    "alerts": AlertSettings,
 }
 
 
@@ -61,6 +65,7 @@ def load(env_file: Path | None = None) -> Settings:
         store=StoreSettings.read(file),
         drills=DrillSettings.read(file),
         messaging=MessagingSettings.read(file),
+        alerts=AlertSettings.read(file),
     )
 
 

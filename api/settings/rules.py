@@ -213,11 +213,19 @@ def _really_sent(settings: Settings) -> Iterator[Problem]:
 
 
 def _alerts(settings: Settings) -> Iterator[Problem]:
-    url = _text(settings.platform.ops_alert_webhook_url)
-    parts = _split(url)
-    if url and (parts is None or parts.scheme != "https"):
-        fix = "Copy the incoming webhook's https address from Slack or Discord."
-        yield Problem("OPS_ALERT_WEBHOOK_URL", "is not an https address", fix)
+    """Credentials, all of them: in the clear only to a fake on this machine."""
+    fix = "Copy the incoming webhook's https address from Slack or Discord."
+    addresses = {
+        "OPS_ALERT_WEBHOOK_URL": settings.platform.ops_alert_webhook_url,
+        "FIRSTUSER_ALERT_FALLBACK_URL": settings.alerts.alert_fallback_url,
+        "FIRSTUSER_DEAD_MAN_URL": settings.alerts.dead_man_url,
+    }
+    for name, value in addresses.items():
+        url = _text(value)
+        parts = _split(url)
+        local = parts is not None and parts.hostname in LOOPBACK and not deployed(settings)
+        if url and (parts is None or parts.scheme != "https") and not local:
+            yield Problem(name, "is not an https address", fix)
 
 
 def _carriers(settings: Settings) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ damaged does not end the loop; it is tried again at the next beat.
 
 import signal
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event
 from time import monotonic
 
@@ -15,6 +15,7 @@ import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 from structlog import get_logger
 
+from api.core.alerts import service as alerts
 from api.core.clock import system_clock
 from api.core.drills.beacons import write_beacon, write_fingerprint
 from api.db.engine import Engine, make_engine, session_scope
@@ -22,6 +23,8 @@ from api.providers.databases.embedded.cluster import Cluster
 from api.providers.databases.embedded.pace import ArchivePace
 from api.settings import Settings, load
 
+NAME = "beacon"
+SILENCE = timedelta(minutes=3)
 FINGERPRINT_DUTY = 0.05
 """A fingerprint may keep the database busy for this share of the time at most; big tables get fewer."""
 
@@ -41,12 +44,21 @@ class BeaconLoop:
 
     def beat(self, now: datetime) -> None:
         self._attempt("beacon", now)
+        self._beat(now)
         if monotonic() >= self._fingerprint_due:
             started = monotonic()
             self._attempt("fingerprint", now)
             pause = max(self._fingerprint_every, (monotonic() - started) / FINGERPRINT_DUTY)
             self._fingerprint_due = monotonic() + pause
         self._archive()
+
+    def _beat(self, now: datetime) -> None:
+        """So that a beacon that stops is missed."""
+        try:
+            with session_scope(self._engine) as session:
+                alerts.beat(session, NAME, SILENCE, now)
+        except SQLAlchemyError as error:
+            log.warning("no sign of life", error=type(error).__name__)
 
     def _archive(self) -> None:
         try:

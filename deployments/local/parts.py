@@ -26,9 +26,11 @@ API_PRODUCTION = Part("api-production", "API (production)", 2)
 API_STAGING = Part("api-staging", "API (staging)", 2)
 # it would wait for its runs to end; once killed, they are told to end and given the time to clean up
 PREFECT_WORKER = Part("prefect-worker", "Prefect worker", 3, stop_seconds=5)
+DISPATCHER = Part("dispatcher", "Webhook dispatcher", 3, stop_seconds=20)  # what flies may land
 BEACON = Part("beacon", "Beacon", 3)
 TRAFFIC = Part("traffic", "Traffic", 3)
 HEALTH = Part("health", "Health watcher", 4)
+WATCHER = Part("watcher", "Alert watcher", 4)  # stopped first: what `down` stops is no outage
 
 ALL = (
     ARCHIVER,
@@ -37,9 +39,11 @@ ALL = (
     API_PRODUCTION,
     API_STAGING,
     PREFECT_WORKER,
+    DISPATCHER,
     BEACON,
     TRAFFIC,
     HEALTH,
+    WATCHER,
 )
 
 

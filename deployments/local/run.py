@@ -89,6 +89,13 @@ def _serve_http() -> None:
     serve(HOST, port)
 
 
+def _dispatcher(_state: StateFolder) -> None:
+    from deployments.dispatcher import main as dispatcher
+
+    _tie(signal.SIGTERM)
+    dispatcher()
+
+
 def _beacon(_state: StateFolder) -> None:
     from deployments.local.beacon import main as beacon
 
@@ -110,6 +117,13 @@ def _health(state: StateFolder) -> None:
     watch(state)
 
 
+def _watcher(_state: StateFolder) -> None:
+    from deployments.watcher import main as watch
+
+    _tie(signal.SIGKILL)
+    watch()
+
+
 PARTS: dict[str, Callable[[StateFolder], None]] = {
     "postgres": _postgres,
     "archiver": _archiver,
@@ -117,9 +131,11 @@ PARTS: dict[str, Callable[[StateFolder], None]] = {
     "prefect-worker": _prefect_worker,
     "api-production": _api("production"),
     "api-staging": _api("staging"),
+    "dispatcher": _dispatcher,
     "beacon": _beacon,
     "traffic": _traffic,
     "health": _health,
+    "watcher": _watcher,
 }
 
 

@@ -45,6 +45,7 @@ def seed(database_url: str, settings: Settings, scale: float, now: datetime) -> 
     try:
         with session_scope(engine) as session:
             session.execute(text("set local statement_timeout = 0"))
+            session.execute(text("set local firstuser.webhooks = off"))  # made-up partners hear nothing
             session.execute(text("lock table founders in share row exclusive mode"))
             if session.scalar(select(func.count()).select_from(Founder)):
                 return SeedReport()

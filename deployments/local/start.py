@@ -5,7 +5,7 @@ Order, with what may run at the same time side by side:
     folders, ports, secrets → supervisor, cluster → PostgreSQL → roles and databases
         → Prefect server → pool, deployments, limits, automations → worker
         → migrations → seed → first full backup;  APIs → beacon, traffic
-    → health watcher
+    → health watcher, alert watcher
 
 Each step is awaited by the part's own probe. What is there already is left as it is.
 """
@@ -109,6 +109,7 @@ class _Start:
             if bootstrap.poll() is None:
                 bootstrap.kill()
         self._part(parts.HEALTH)
+        self._part(parts.WATCHER)
 
     def _cluster(self) -> None:
         with self._step("database cluster"):
@@ -165,7 +166,7 @@ class _Start:
             data.migrate(self.stack)
         with self._step("seed"):
             data.seed_once(self.stack)
-        others = [part for part in (parts.BEACON, parts.TRAFFIC) if part in wanted]
+        others = [part for part in (parts.DISPATCHER, parts.BEACON, parts.TRAFFIC) if part in wanted]
         with ThreadPoolExecutor(max_workers=4, thread_name_prefix="up") as pool:
             backup = pool.submit(self._first_backup)
             apis = [pool.submit(self._part, part) for part in (parts.API_PRODUCTION, parts.API_STAGING)]

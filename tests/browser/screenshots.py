@@ -27,6 +27,7 @@ PAGES = {
 LINKED = {
     "conversation": ("/app/chat", "a[href^='/app/chat/']"),
     "person": ("/app/waitlist?status=all", "a[href^='/app/users/']"),
+    "webhook-endpoint": ("/app/webhooks", "a[href*='/endpoints/whe_']"),
     "drill": ("/app/ops", "a[href^='/app/ops/drills/']"),
 }
 """Pages of one thing: (where a link to one stands, which link). The first one is taken, if there is any."""

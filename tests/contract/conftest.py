@@ -102,6 +102,8 @@ def known(founder: httpx.Client, partner: httpx.Client, integration_id: str) -> 
         headers={"Idempotency-Key": "first"},
     )
     sessions = founder.get("/api/founder/v1/sessions").json()
+    hooks = f"/api/founder/v1/integrations/{integration_id}/webhooks"
+    endpoint = founder.post(f"{hooks}/endpoints", json={"url": f"{SITE}/hooks"}).json()["id"]
     grant = admit(founder, partner, "talkative")
     wanted = {"external_user_id": "talkative", "origin": SITE}
     token = partner.post("/api/integration/v1/widget/token", json=wanted).json()["token"]
@@ -114,6 +116,11 @@ def known(founder: httpx.Client, partner: httpx.Client, integration_id: str) -> 
             "Origin": str(founder.headers["origin"]),
         },
     )
+    span = {"endpoint_id": endpoint, "since": "2020-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z"}
+    replay = founder.post(f"{hooks}/replays", json={**span, "only_exhausted": False}).json()
+    deliveries = founder.get(f"{hooks}/endpoints/{endpoint}/deliveries").json()["data"]
+    alert = founder.post("/api/founder/v1/ops/alerts/test").raise_for_status().json()
+    silence = founder.post("/api/founder/v1/ops/silences", json={"reason": "a test", "minutes": 1})
     return {
         "slug": SLUG,
         "integration_id": integration_id,
@@ -125,4 +132,9 @@ def known(founder: httpx.Client, partner: httpx.Client, integration_id: str) -> 
         "grant_id": admit(founder, partner, "leaving")["id"],
         "conversation_id": chat.json()["id"],
         "user": grant["external_user_id"],
+        "endpoint_id": endpoint,
+        "delivery_id": deliveries[0]["id"],
+        "replay_id": replay["id"],
+        "alert_id": alert["id"],
+        "silence_id": silence.raise_for_status().json()["id"],
     }

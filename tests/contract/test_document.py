@@ -48,6 +48,16 @@ BODIES = {
     "/api/founder/v1/spaces/{slug}/integrations": {"name": "Another app"},
     "/api/founder/v1/integrations/{integration_id}/keys/rotate": {"force": True},
     "/api/founder/v1/integrations/{integration_id}/secrets/rotate": {"force": True},
+    "/api/founder/v1/integrations/{integration_id}/webhooks/endpoints": {
+        "url": f"{SITE}/more",
+        "event_types": ["user.deleted"],
+    },
+    "/api/founder/v1/integrations/{integration_id}/webhooks/replays": {
+        "since": "2020-01-01T00:00:00Z",
+        "until": "2099-01-01T00:00:00Z",
+        "type": None,
+        "only_exhausted": False,
+    },
 }
 
 # By the beginning of the path. A list that is empty says: nothing.
@@ -121,6 +131,8 @@ def make_real(service: Service, case: Any) -> None:
         more = BODIES.get(case.operation.path, {})
         if "external_user_id" in case.body and "widget" in case.operation.path:
             more = more | {"external_user_id": service.known["user"]}
+        if "endpoint_id" in case.body:
+            more = more | {"endpoint_id": service.known["endpoint_id"]}
         case.body = case.body | more
 
 

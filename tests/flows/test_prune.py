@@ -41,5 +41,19 @@ def test_what_ended_long_ago_goes_and_what_may_be_needed_stays(
     with session_scope(engine) as session:
         leave(session, vault, "+447700900911", now - timedelta(days=9))
         leave(session, vault, "+447700900912", now - timedelta(hours=23))
-    assert housekeeping.prune_now() == {"codes": 1, "starts": 1, "keys": 1, "logins": 1}
-    assert housekeeping.prune_now() == {"codes": 0, "starts": 0, "keys": 0, "logins": 0}
+    assert housekeeping.prune_now() == {
+        "codes": 1,
+        "starts": 1,
+        "keys": 1,
+        "logins": 1,
+        "webhooks": 0,
+        "alerts": 0,
+    }
+    assert housekeeping.prune_now() == {
+        "codes": 0,
+        "starts": 0,
+        "keys": 0,
+        "logins": 0,
+        "webhooks": 0,
+        "alerts": 0,
+    }

@@ -1,5 +1,6 @@
 """The stack as a whole: stands beside another, heals, continues where it was, leaves nothing behind."""
 
+import json
 import os
 import signal
 import stat
@@ -11,12 +12,14 @@ import psutil
 import psycopg
 import pytest
 
+from api.providers.hosting.supervisor import Supervisor
 from deployments.local.environment import read_env_file
 from tests.stack.conftest import StackUnderTest
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
 
 HEALED_WITHIN_S = 60
+PAGED_WITHIN_S = 30
 
 
 def until(true: Callable[[], bool], seconds: float) -> bool:
@@ -120,6 +123,32 @@ def test_a_hanging_part_is_shown_and_restarted(other_stack: StackUnderTest) -> N
     assert "unhealthy" in found.stdout
     assert until(lambda: other_stack.status()["api-staging"]["pid"] != before["pid"], 90)
     assert until(lambda: serves(other_stack.ports.url("staging")), HEALED_WITHIN_S)
+
+
+def alerts(stack: StackUnderTest) -> list[str]:
+    """What the local channel got, oldest first."""
+    files = sorted(stack.state.outbox("production").glob("*.json"))
+    stored = [json.loads(path.read_text()) for path in files]
+    return [one["subject"] for one in stored if one["channel"] == "alert"]
+
+
+def test_a_page_arrives_while_database_and_prefect_are_down(other_stack: StackUnderTest) -> None:
+    supervisor, before = Supervisor(other_stack.state.root), len(alerts(other_stack))
+    page, end = "🔴 [CRITICAL] Database unavailable", "🟢 [RESOLVED] Database unavailable"
+    for part in ("prefect-worker", "prefect-server", "postgres"):
+        supervisor.stop(part)
+    assert until(lambda: page in alerts(other_stack)[before:], PAGED_WITHIN_S)
+    assert not serves(other_stack.ports.url("api"))
+    for part in ("postgres", "prefect-server", "prefect-worker"):
+        supervisor.start(part)
+    assert until(lambda: end in alerts(other_stack)[before:], HEALED_WITHIN_S)
+    assert [one for one in alerts(other_stack)[before:] if "Database" in one] == [page, end]
+
+    made = other_stack.json("alerts", "test", "--by", "Ada")
+    assert until(lambda: other_stack.json("alerts", "list", made["id"])["receipt"] == "L1", 30)
+    known = other_stack.json("alerts", "channels")
+    assert {"alert-sender", "beacon"} <= {loop["name"] for loop in known["loops"]}
+    assert until(lambda: other_stack.json("status", check=False)["healthy"], HEALED_WITHIN_S)
 
 
 def test_nothing_outlives_a_killed_supervisor_and_up_continues(other_stack: StackUnderTest) -> None:

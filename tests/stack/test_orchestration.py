@@ -33,7 +33,16 @@ def test_nobody_gets_in_without_the_login(stack: StackUnderTest) -> None:
 
 def test_deployments_are_scheduled_and_limited(prefect: httpx.Client) -> None:
     found = deployments(prefect)
-    assert set(found) == {"restore-drill", "full", "incremental", "retain", "sweep", "prune"}
+    assert set(found) == {
+        "restore-drill",
+        "full",
+        "incremental",
+        "retain",
+        "sweep",
+        "prune",
+        "alerts",
+        "webhook-retries",
+    }
     for deployment in found.values():
         assert deployment["global_concurrency_limit"]["limit"] == 1
         assert deployment["work_pool_name"] == "local"

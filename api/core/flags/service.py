@@ -1,6 +1,6 @@
 """Setting, clearing and reading flags. Every change says who and why; what changes nothing is none."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from api.core import audit
 from api.core.errors import NotFound
 from api.core.flags import queries, rules
-from api.core.flags.rules import EVERYWHERE, NORMAL, SCOPES, FlagKey
+from api.core.flags.rules import EVERYWHERE, NORMAL, SCOPES, FlagKey, Values
 
 CURRENT = queries.CURRENT
 
@@ -94,6 +94,12 @@ def stored_switches(session: Session, scopes: Collection[str] | None = None) -> 
         for row in queries.flags(session, scopes)
         if row.key in known
     ]
+
+
+def reading(session: Session, key: FlagKey, overrides: Values) -> Callable[[str], bool]:
+    """The value that holds for a scope, as this transaction sees the store."""
+    stored = rules.values_of((row.key, row.scope, row.value) for row in queries.flags(session, None))
+    return lambda scope: rules.effective(key, scope, stored, 0.0, overrides)
 
 
 def history(session: Session, limit: int, key: FlagKey | None = None) -> list[Change]:

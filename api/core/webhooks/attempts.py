@@ -9,9 +9,10 @@ MAX_EXCERPT = 2000
 
 
 class Failure(StrEnum):
-    """Why there is no 2xx. `ADDRESS_BLOCKED` and `HELD` mean that nothing was sent."""
+    """Why there is no 2xx. `ADDRESS_BLOCKED`, `HELD` and `UNSIGNED` mean that nothing was sent."""
 
     HELD = "held"
+    UNSIGNED = "unsigned"  # there is no secret to sign with
     ADDRESS_BLOCKED = "address_blocked"
     DNS_FAILED = "dns_failed"
     CONNECT_FAILED = "connect_failed"
@@ -24,7 +25,8 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """`excerpt` is the start of the answer's body as text; `address` where the connection went."""
+    """`excerpt` is the start of the answer's body as text; `address` where the connection went;
+    `retry_after` the header as it came."""
 
     failure: Failure | None
     status_code: int | None = None
@@ -32,6 +34,7 @@ class Attempt:
     excerpt: str = ""
     address: str = ""
     detail: str = ""
+    retry_after: str = ""
 
     @property
     def delivered(self) -> bool:

@@ -6,8 +6,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 TEST = "webhook.test"
-TYPES: Mapping[str, str] = {TEST: "A test: sent whenever you or the partner ask for it."}
-"""What is sent today, by type."""
+TYPES: Mapping[str, str] = {
+    "waitlist.entry.created": "Somebody joined the waiting list.",
+    "waitlist.entry.accepted": "They were let in: a code is on its way.",
+    "waitlist.entry.rejected": "They were turned down.",
+    "access.granted": "A code was exchanged for a grant.",
+    "access.revoked": "A grant was taken back.",
+    "chat.message.created": "One side of a conversation said something.",
+    "onboarding.paused": "Nobody new joins for now.",
+    "onboarding.resumed": "People can join again.",
+    "integration.key.rotated": "There is a new API key; the old one ends soon.",
+    "integration.secret.rotated": "There is a new signing secret; the old one ends soon.",
+    "user.deleted": "A person was deleted: delete what you keep of them.",
+    TEST: "A test: sent whenever you or the partner ask for it.",
+}
+"""What is sent, by type."""
 
 
 def body(type: str, at: datetime, data: Mapping[str, Any]) -> bytes:

@@ -1,8 +1,25 @@
-"""The table of webhook signing secrets, sealed; several may be valid at once during a rotation."""
+"""Tables of webhooks: secrets (sealed, several valid at once), endpoints, messages, deliveries, attempts."""
 
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, LargeBinary, Text, func
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api.db.base import Base, created_xid
@@ -20,3 +37,132 @@ class WebhookSecret(Base):
     expires_at: Mapped[datetime | None] = mapped_column(DateTime(True))
     revoked_at: Mapped[datetime | None] = mapped_column(DateTime(True))
     last_used_at: Mapped[datetime | None] = mapped_column(DateTime(True))
+
+
+class WebhookEndpoint(Base):
+    """Where an integration's events go. `registered` is the one that `integrations.webhook_url` names, kept
+    by a trigger. No `event_types` means all. `failures` in a row and `not_before` are the breaker."""
+
+    __tablename__ = "webhook_endpoints"
+    __table_args__ = (
+        CheckConstraint("state in ('enabled', 'disabled', 'removed')", name="state"),
+        Index(
+            "uq_webhook_endpoints_integration_id",
+            "integration_id",
+            unique=True,
+            postgresql_where=text("registered"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    integration_id: Mapped[str] = mapped_column(ForeignKey("integrations.id", ondelete="CASCADE"), index=True)
+    registered: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    url: Mapped[str] = mapped_column(Text)
+    event_types: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    state: Mapped[str] = mapped_column(Text, server_default="enabled")
+    disabled_reason: Mapped[str] = mapped_column(Text, server_default="")
+    concurrency: Mapped[int] = mapped_column(Integer, server_default="8")
+    rate: Mapped[float] = mapped_column(Double, server_default="100")
+    tokens: Mapped[float] = mapped_column(Double, server_default="200")
+    tokens_at: Mapped[datetime] = mapped_column(DateTime(True), server_default=func.now())
+    failures: Mapped[int] = mapped_column(Integer, server_default="0")
+    failing_since: Mapped[datetime | None] = mapped_column(DateTime(True))
+    not_before: Mapped[datetime | None] = mapped_column(DateTime(True))
+    created_at: Mapped[datetime] = mapped_column(DateTime(True), server_default=func.now())
+
+
+class WebhookMessage(Base):
+    """One event: its exact bytes, once, however many deliveries it has."""
+
+    __tablename__ = "webhook_messages"
+    __table_args__ = (Index("ix_webhook_messages_integration_id", "integration_id", "id"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, server_default=text("uuidv7()"))
+    integration_id: Mapped[str] = mapped_column(Text)
+    type: Mapped[str] = mapped_column(Text)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(DateTime(True), server_default=func.now())
+
+
+class WebhookDelivery(Base):
+    """A message on its way to an endpoint, or given up. Once delivered, only its attempts remain."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        CheckConstraint("state in ('open', 'exhausted')", name="state"),
+        Index(
+            "ix_webhook_deliveries_due",
+            "endpoint_id",
+            "next_attempt_at",
+            postgresql_where=text("state = 'open' and claim_id is null"),
+        ),
+        Index(
+            "ix_webhook_deliveries_claimed",
+            "endpoint_id",
+            "claimed_until",
+            postgresql_where=text("claim_id is not null"),
+        ),
+        Index(
+            "ix_webhook_deliveries_exhausted",
+            "endpoint_id",
+            "id",
+            postgresql_where=text("state = 'exhausted'"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, server_default=text("uuidv7()"))
+    message_id: Mapped[UUID] = mapped_column(Uuid)
+    endpoint_id: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text, server_default="open")
+    next_attempt_at: Mapped[datetime] = mapped_column(DateTime(True))
+    attempts: Mapped[int] = mapped_column(Integer, server_default="0")
+    claim_id: Mapped[UUID | None] = mapped_column(Uuid)
+    claimed_until: Mapped[datetime | None] = mapped_column(DateTime(True))
+    replay_id: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(True), server_default=func.now())
+
+
+webhook_attempts = Table(
+    "webhook_attempts",
+    Base.metadata,
+    Column("delivery_id", Uuid, nullable=False),
+    Column("message_id", Uuid, nullable=False),
+    Column("endpoint_id", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("at", DateTime(True), nullable=False),
+    Column("latency_ms", Integer, nullable=False),
+    Column("status", Integer),
+    Column("failure", Text),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("response", Text, nullable=False, server_default=""),
+    Index("ix_webhook_attempts_endpoint_id", "endpoint_id", "delivery_id"),
+)
+"""What was tried, written once, a partition for each day; a key would cost more than it is good for."""
+
+
+class WebhookReplay(Base):
+    """Messages of a span of time sent once more; `place` is the last message that was looked at."""
+
+    __tablename__ = "webhook_replays"
+    __table_args__ = (
+        CheckConstraint("state in ('running', 'done', 'cancelled')", name="state"),
+        Index("ix_webhook_replays_integration_id", "integration_id", "created_at"),
+        Index("ix_webhook_replays_running", "created_at", postgresql_where=text("state = 'running'")),
+    )
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    integration_id: Mapped[str] = mapped_column(ForeignKey("integrations.id", ondelete="CASCADE"))
+    endpoint_id: Mapped[str] = mapped_column(Text)
+    since: Mapped[datetime] = mapped_column(DateTime(True))
+    until: Mapped[datetime] = mapped_column(DateTime(True))
+    type: Mapped[str | None] = mapped_column(Text)
+    only_exhausted: Mapped[bool] = mapped_column(Boolean)
+    state: Mapped[str] = mapped_column(Text, server_default="running")
+    place: Mapped[UUID | None] = mapped_column(Uuid)
+    total: Mapped[int] = mapped_column(Integer)
+    made: Mapped[int] = mapped_column(Integer, server_default="0")
+    created_by: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(True))
+    ended_at: Mapped[datetime | None] = mapped_column(DateTime(True))

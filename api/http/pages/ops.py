@@ -19,7 +19,7 @@ from api.core.founders.service import FounderView
 from api.core.ports import RestorePoint
 from api.http import features, ops
 from api.http.deps import At, HomepageOwner, SignedIn
-from api.http.pages import charts, switches
+from api.http.pages import charts, ops_alerts, switches
 from api.http.pages import format as words
 from api.http.pages.charts import Sample, TrendChart
 from api.http.pages.rendering import render
@@ -170,11 +170,13 @@ def _page(
     problem: str = "",
     switch_problem: str = "",
 ) -> Response:
+    seen = switches.view(at, who)
     shown = _state(at, started) | {
         "who": who,
+        "alerts": ops_alerts.view(at) if seen.may_change else None,
         "targets": at.settings.drills,
         "problem": problem,
-        "switches": switches.view(at, who),
+        "switches": seen,
         "switch_problem": switch_problem,
         "token": secrets.token_urlsafe(16),
     }

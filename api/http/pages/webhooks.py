@@ -12,7 +12,9 @@ from api.core.access.models import Integration
 from api.core.audit import AuditedAct
 from api.core.errors import Conflict, Refused
 from api.core.founders.service import FounderView
+from api.core.webhooks import endpoints as webhook_endpoints
 from api.core.webhooks import events, secrets, trials
+from api.core.webhooks.endpoints import EndpointView as PlaceView
 from api.core.webhooks.secrets import SecretView
 from api.http import webhook_trials
 from api.http.deps import At, SignedIn
@@ -33,6 +35,8 @@ class EndpointView:
     integration: Integration
     secrets: Sequence[SecretView]
     tests: Sequence[AuditedAct]
+    places: Sequence[PlaceView]
+    held: bool
     sent: SentTrial | None = None
     problem: str = ""
 
@@ -73,6 +77,8 @@ def _page(
                 one,
                 secrets.of_integration(session, one.id),
                 trials.last(session, one.id, _SHOWN),
+                webhook_endpoints.of_integrations(session, [one.id]),
+                at.flags.webhook_retries_paused(one.id),
                 sent if one.id == tested else None,
                 problem if one.id == tested else "",
             )

@@ -1,4 +1,5 @@
-"""How a webhook gets out: `network` (resolve, check, pin) · `http` (the POST) · `held` (nothing gets out)."""
+"""How a webhook gets out: `curl` (the dispatcher's) · `http` over `network` (test events) · `held` (nothing
+gets out). Each looks at the very address that is connected to."""
 
 from api.core.webhooks.attempts import Sender
 from api.core.webhooks.targets import is_loopback_url

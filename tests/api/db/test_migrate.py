@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect
 
 import api.core.access.models
+import api.core.alerts.models
 import api.core.audit.models
 import api.core.chat.models
 import api.core.flags.models

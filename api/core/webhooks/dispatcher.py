@@ -1,0 +1,222 @@
+"""Claim, send, settle, over and over: what a dispatcher process does all day and a retry run for its slice.
+
+No transaction is open while anything is sent. Every endpoint has its own queue and its own limit in flight,
+so that one that hangs keeps only itself waiting; what cannot be started while its lease still covers the
+deadline of an attempt is given back unsent. When the database goes away, what was tried waits for it.
+"""
+
+import asyncio
+import random
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any
+
+from sqlalchemy.orm import Session
+from structlog import get_logger
+
+from api.core.crypto import Vault
+from api.core.errors import Refused
+from api.core.webhooks import claiming, delivery_queries, schedule, settling, signing
+from api.core.webhooks.attempts import Attempt, Failure, Sender
+from api.core.webhooks.breaker import OPEN_AFTER
+from api.core.webhooks.claiming import LEASE, MOST, Claimed
+from api.core.webhooks.schedule import Outcome, Verdict
+from api.core.webhooks.settling import Settled, Tried
+from api.db.engine import DATABASE_AWAY
+
+BACKLOG = 1500
+"""Claimed deliveries that are getting on: with fewer, more are claimed."""
+
+_SETTLE_AT = 200
+_SETTLE_EVERY_S = 0.02
+_LAST_START_S = LEASE.total_seconds() - 25  # an attempt's deadline, and time to settle it
+
+_STUCK_S = 0.5
+_log = get_logger("webhooks.dispatcher")
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """`may_send` reads the switches in the transaction of a claim. `on_settled` runs in that of a settling:
+    what it raises undoes it."""
+
+    transaction: Callable[[], AbstractContextManager[Session]]
+    vault: Vault
+    sender: Sender
+    may_send: Callable[[Session], Callable[[str], bool]]
+    fallback: str | None
+    on_settled: Callable[[Session, Settled, datetime], None] = lambda _session, _settled, _now: None
+
+
+@dataclass
+class _Lane:
+    """An endpoint's queue in this process; `moved` is when it last got on."""
+
+    waiting: deque[Claimed] = field(default_factory=deque[Claimed])
+    flying: int = 0
+    failures: int = 0
+    moved: float = field(default_factory=monotonic)
+
+
+class Dispatcher:
+    """`tally` counts outcomes and `claimed`; `last_claim` and `last_settle` are monotonic moments."""
+
+    def __init__(self, ports: Ports, poll_s: float = 0.3) -> None:
+        self.tally: Counter[str] = Counter()
+        self._ports = ports
+        self._poll_s = poll_s
+        self._lanes: dict[str, _Lane] = {}
+        self._flying: set[asyncio.Task[None]] = set()
+        self._tried: list[Tried] = []
+        self._claimed = 0
+        self._behind = ""
+        self._clock: tuple[datetime, float] | None = None
+        self._lease_until = 0.0
+        self._changed = asyncio.Event()
+        self.last_round = monotonic()
+
+    async def run(self, stop: asyncio.Event, until_empty: bool = False) -> None:
+        """Until `stop`, or with `until_empty` until nothing is due; what is in flight is settled first."""
+        settling_all = asyncio.create_task(self._settle_all(stop))
+        try:
+            while not stop.is_set() and not settling_all.done():
+                found = await self._claim() if self._backlog() < BACKLOG else -1
+                if found == 0 and until_empty and not self._claimed:
+                    break
+                await self._pause(found)
+        finally:
+            stop.set()
+            self._give_back_waiting()
+            self._changed.set()
+            await settling_all
+
+    def _backlog(self) -> int:
+        """Endpoints that hang do not count: nobody else waits for them."""
+        since = monotonic() - _STUCK_S
+        return sum(len(lane.waiting) + lane.flying for lane in self._lanes.values() if lane.moved > since)
+
+    async def _pause(self, found: int) -> None:
+        """A little while after an empty claim; otherwise until something has been settled."""
+        self._changed.clear()
+        try:
+            await asyncio.wait_for(self._changed.wait(), self._poll_s)
+        except TimeoutError:
+            return
+        if found == 0:
+            await asyncio.sleep(_SETTLE_EVERY_S)
+
+    async def _claim(self) -> int:
+        """How many; -1 when nobody knows."""
+        try:
+            claimed, now, asked = await asyncio.to_thread(self._claim_now)
+        except DATABASE_AWAY as error:
+            _log.warning("no claim", kind=type(error).__name__)
+            await asyncio.sleep(self._poll_s)
+            return -1
+        self.last_round = monotonic()
+        self._clock = (now, asked)
+        self._claimed += len(claimed)
+        self.tally["claimed"] += len(claimed)
+        for one in claimed:
+            self._lanes.setdefault(one.endpoint.id, _Lane()).waiting.append(one)
+        for endpoint in {one.endpoint.id for one in claimed}:
+            self._start(endpoint, asked + _LAST_START_S)
+        if claimed:
+            self._behind = max(one.endpoint.id for one in claimed)
+        return len(claimed)
+
+    def _claim_now(self) -> tuple[Sequence[Claimed], datetime, float]:
+        with self._ports.transaction() as session:
+            now, asked = delivery_queries.clock(session), monotonic()
+            may_send = self._ports.may_send(session)
+            claimed = claiming.claim(
+                session, self._ports.vault, now, may_send, self._ports.fallback, self._behind, MOST
+            )
+        return claimed, now, asked
+
+    def _start(self, endpoint_id: str, last_start: float) -> None:
+        lane = self._lanes[endpoint_id]
+        while lane.waiting and (monotonic() > last_start or lane.failures >= OPEN_AFTER):
+            self._give_back(lane.waiting.popleft())
+        while lane.waiting and lane.flying < lane.waiting[0].endpoint.concurrency:
+            lane.flying += 1
+            self._spawn(self._fly(lane.waiting.popleft(), lane, last_start))
+        if not lane.waiting and not lane.flying:
+            self._lanes.pop(endpoint_id, None)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._flying.add(task)
+        task.add_done_callback(self._flying.discard)
+
+    async def _fly(self, one: Claimed, lane: _Lane, last_start: float) -> None:
+        at = self._now()
+        attempt = await self._attempt(one, at)
+        lane.flying -= 1
+        lane.moved = monotonic()
+        lane.failures = 0 if attempt.delivered else lane.failures + 1
+        luck = random.random()  # noqa: S311  spreads retries, hides nothing
+        self._note(
+            Tried(one, at, attempt, schedule.decide(attempt, one.attempts, one.created_at, self._now(), luck))
+        )
+        self._start(one.endpoint.id, last_start)
+
+    async def _attempt(self, one: Claimed, at: datetime) -> Attempt:
+        if not one.endpoint.keys:
+            return Attempt(Failure.UNSIGNED, detail="The integration has no signing secret.")
+        headers = signing.headers(one.endpoint.keys, one.message_id, at, one.body)
+        try:
+            return await self._ports.sender.post(one.endpoint.url, headers, one.body)
+        except Refused as refused:
+            return Attempt(Failure.ADDRESS_BLOCKED, detail=str(refused))
+
+    def _give_back(self, one: Claimed) -> None:
+        now = self._now()
+        self._note(Tried(one, now, None, Verdict(Outcome.RELEASED, one.attempts, now)))
+
+    def _give_back_waiting(self) -> None:
+        for lane in self._lanes.values():
+            while lane.waiting:
+                self._give_back(lane.waiting.popleft())
+
+    def _note(self, tried: Tried) -> None:
+        self._tried.append(tried)
+        if len(self._tried) >= _SETTLE_AT:
+            self._changed.set()
+
+    async def _settle_all(self, stop: asyncio.Event) -> None:
+        """Until `stop`, and then until all that flies has landed."""
+        while not stop.is_set() or self._flying or self._tried:
+            await asyncio.sleep(0 if len(self._tried) >= _SETTLE_AT else _SETTLE_EVERY_S)
+            if not self._tried:
+                continue
+            batch, self._tried = self._tried, []
+            try:
+                settled = await asyncio.to_thread(self._settle_now, batch)
+            except DATABASE_AWAY as error:
+                _log.warning("not settled yet", kind=type(error).__name__, deliveries=len(batch))
+                self._tried = batch + self._tried
+                await asyncio.sleep(self._poll_s)
+                continue
+            self._claimed -= len(batch)
+            self.tally.update(outcome.value for outcome in settled.outcomes)
+            self.tally["lost claims"] += len(batch) - len(settled.outcomes)
+            self._changed.set()
+
+    def _settle_now(self, batch: Sequence[Tried]) -> Settled:
+        with self._ports.transaction() as session:
+            now = self._now()
+            settled = settling.settle(session, batch, now)
+            self._ports.on_settled(session, settled, now)
+        return settled
+
+    def _now(self) -> datetime:
+        """The database's clock, as of the last claim and carried on by ours."""
+        if self._clock is None:
+            raise RuntimeError("nothing was claimed yet")
+        read, at = self._clock
+        return read + timedelta(seconds=monotonic() - at)

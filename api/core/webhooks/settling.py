@@ -1,0 +1,93 @@
+"""Settling what was tried, many at once: one statement for the deliveries, one more where an endpoint fares
+differently than before. Only what is still claimed by the caller is settled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from api.core.webhooks import breaker, delivery_queries
+from api.core.webhooks.attempts import Attempt
+from api.core.webhooks.breaker import Health
+from api.core.webhooks.claiming import Claimed
+from api.core.webhooks.schedule import Outcome, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """`attempt` is None for what was given back unsent."""
+
+    claimed: Claimed
+    at: datetime
+    attempt: Attempt | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What changed hands: `exhausted` and `disabled` (endpoint id → why) are for alerts, to be raised in the
+    same transaction."""
+
+    outcomes: Sequence[Outcome]
+    exhausted: Sequence[Tried]
+    disabled: Sequence[tuple[str, str]]
+
+
+def settle(session: Session, tried: Sequence[Tried], now: datetime) -> Settled:
+    """Endpoints first, in their order: two workers never wait for each other in a circle."""
+    disabled = _fare(session, tried, now)
+    mine = delivery_queries.settle(session, _columns(tried))
+    settled = [one for one in tried if one.claimed.id in mine]
+    return Settled(
+        [one.verdict.outcome for one in settled],
+        [one for one in settled if one.verdict.outcome is Outcome.EXHAUSTED],
+        disabled,
+    )
+
+
+def _fare(session: Session, tried: Sequence[Tried], now: datetime) -> list[tuple[str, str]]:
+    """Write down how the endpoints fare; those of which all went well, as before, are not even read."""
+    attempts: dict[str, list[Attempt]] = {}
+    for one in tried:
+        if one.attempt is not None:
+            attempts.setdefault(one.claimed.endpoint.id, []).append(one.attempt)
+    changing = [
+        one.claimed.endpoint.id
+        for one in tried
+        if one.claimed.endpoint.failing or (one.attempt is not None and not one.attempt.delivered)
+    ]
+    disabled: list[tuple[str, str]] = []
+    for row in delivery_queries.hold_endpoints(session, sorted(set(changing))) if changing else ():
+        before = Health(row["failures"], row["failing_since"], row["not_before"])
+        health = breaker.after_all(before, attempts.get(row["id"], []), now)
+        if health != before:
+            values = {
+                "id": row["id"],
+                "failures": health.failures,
+                "failing_since": health.failing_since,
+                "not_before": health.not_before,
+                "disabled": health.disabled,
+            }
+            delivery_queries.put_health(session, values)
+            if health.disabled and row["state"] == "enabled":
+                disabled.append((row["id"], health.disabled))
+    return disabled
+
+
+def _columns(tried: Sequence[Tried]) -> dict[str, list[object]]:
+    none = Attempt(None)
+    return {
+        "id": [one.claimed.id for one in tried],
+        "claim_id": [one.claimed.claim_id for one in tried],
+        "outcome": [one.verdict.outcome.value for one in tried],
+        "attempts": [one.verdict.attempts for one in tried],
+        "next_attempt_at": [one.verdict.next_attempt_at for one in tried],
+        "at": [one.at for one in tried],
+        "latency_ms": [(one.attempt or none).latency_ms for one in tried],
+        "status": [(one.attempt or none).status_code for one in tried],
+        "failure": [(one.attempt or none).failure for one in tried],
+        "detail": [(one.attempt or none).detail for one in tried],
+        "address": [(one.attempt or none).address for one in tried],
+        "response": [(one.attempt or none).excerpt for one in tried],
+    }

@@ -1,0 +1,73 @@
+"""The composition root of whatever sends webhooks: the dispatcher's process, the retry flow, a bench."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy.orm import Session
+
+from api.core.alerts import service as alerts
+from api.core.alerts.catalogue import ENDPOINT, EXHAUSTED
+from api.core.crypto import Vault, data_keys
+from api.core.flags import service as flags
+from api.core.flags.rules import FlagKey, parse_overrides
+from api.core.webhooks import signing
+from api.core.webhooks.attempts import Sender
+from api.core.webhooks.dispatcher import Ports
+from api.core.webhooks.settling import Settled
+from api.core.webhooks.targets import is_loopback_url
+from api.db.engine import make_engine, session_scope
+from api.providers.webhooks.curl import CurlSender
+from api.settings import Settings
+
+
+def ports(settings: Settings, application_name: str, sender: Sender | None = None) -> Ports:
+    """What a dispatcher works with. The sender belongs to the loop that runs it."""
+    platform, service = settings.platform, settings.service
+    previous = service.data_key_previous
+    own = platform.integration_webhook_signing_secret
+    engine = make_engine(
+        platform.database_url.get_secret_value(), pool_size=3, application_name=application_name
+    )
+    overrides = parse_overrides(service.flags)
+
+    def may_send(session: Session) -> Callable[[str], bool]:
+        paused = flags.reading(session, FlagKey.WEBHOOK_RETRIES_PAUSED, overrides)
+        return lambda integration_id: not paused(integration_id)
+
+    return Ports(
+        transaction=partial(session_scope, engine),
+        vault=Vault(
+            data_keys(service.data_key.get_secret_value(), previous.get_secret_value() if previous else None)
+        ),
+        sender=sender or CurlSender(loopback_allowed=is_loopback_url(platform.public_app_url)),
+        may_send=may_send,
+        fallback=signing.from_platform(own.get_secret_value()) if own else None,
+        on_settled=partial(page, service.env),
+    )
+
+
+def page(env: str, session: Session, settled: Settled, now: datetime) -> None:
+    """An alert for what was given up and for endpoints that were switched off, in the settling's own
+    transaction. In the order of their identities, as `alerts.raise_` wants it."""
+    for endpoint_id, why in sorted(settled.disabled):
+        message = f"Endpoint {endpoint_id} was switched off: {why}."
+        alerts.raise_(session, ENDPOINT.name, endpoint_id, env=env, message=message, now=now)
+    for one in sorted(settled.exhausted, key=lambda one: (one.claimed.endpoint.id, str(one.claimed.id))):
+        endpoint, tries = one.claimed.endpoint, str(one.verdict.attempts)
+        status = (one.attempt.status_code or one.attempt.failure) if one.attempt else None
+        alerts.raise_(
+            session,
+            EXHAUSTED.name,
+            endpoint.id,
+            endpoint.integration_id,
+            env=env,
+            message=f"A webhook to endpoint {endpoint.id} was given up after {tries} attempts.",
+            now=now,
+            metadata={
+                "integration_app_id": endpoint.integration_id,
+                "delivery_id": str(one.claimed.id),
+                "attempt": tries,
+                "status": str(status or "none"),
+            },
+        )

@@ -1,0 +1,102 @@
+"""Sends webhooks as they become due, within a second: a process of its own, as many as are wanted.
+
+The minutely flow `webhook-retries` runs the same code for a while: with no dispatcher it is all there is,
+with one it finds little to do. SIGTERM lets what is in flight land and gives the rest back. A service that
+runs on a restored copy sends nothing.
+"""
+
+import asyncio
+import signal
+from datetime import timedelta
+from time import monotonic
+
+import uvloop
+from structlog import get_logger
+
+from api import log
+from api.core.alerts import service as alerts
+from api.core.webhooks import replays
+from api.core.webhooks.dispatcher import Dispatcher, Ports
+from api.core.webhooks.standing import database_now
+from api.db.engine import DATABASE_AWAY
+from api.dispatching import ports
+from api.settings import load
+
+BEAT_S = 5.0
+"""How often the loop says that it lives; it says so only while its rounds go on."""
+
+LOOP = "webhook-dispatcher"
+SILENCE = timedelta(seconds=30)
+
+_STUCK_S = 30.0
+_log = get_logger("dispatcher")
+
+
+async def dispatch(given: Ports, stop: asyncio.Event) -> None:
+    """Until `stop`."""
+    dispatcher = Dispatcher(given)
+    beating = asyncio.create_task(_beat(given, dispatcher))
+    try:
+        await dispatcher.run(stop)
+    finally:
+        beating.cancel()
+    await asyncio.to_thread(_retire, given)
+    _log.info("dispatcher ends", **dispatcher.tally)
+
+
+async def _beat(given: Ports, dispatcher: Dispatcher) -> None:
+    while True:
+        if monotonic() - dispatcher.last_round < _STUCK_S:
+            try:
+                await asyncio.to_thread(_beat_now, given)
+                await asyncio.to_thread(_replay_now, given)
+            except DATABASE_AWAY as error:
+                _log.warning("heartbeat not written", kind=type(error).__name__)
+        await asyncio.sleep(BEAT_S)
+
+
+def _beat_now(given: Ports) -> None:
+    with given.transaction() as session:
+        alerts.beat(session, LOOP, SILENCE, database_now(session))
+
+
+def _retire(given: Ports) -> None:
+    """Who ends on purpose is not missed; with the database away nobody is told either."""
+    try:
+        with given.transaction() as session:
+            alerts.retire(session, LOOP)
+    except DATABASE_AWAY as error:
+        _log.warning("its end is not written down", kind=type(error).__name__)
+
+
+def _replay_now(given: Ports) -> None:
+    with given.transaction() as session:
+        replays.advance(session, database_now(session))
+
+
+async def _until_told(given: Ports) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await dispatch(given, stop)
+
+
+async def _idle() -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def main() -> None:
+    log.configure()
+    settings = load()
+    if settings.service.restored_copy:
+        _log.warning("this is a restored copy: nothing is sent", copy=settings.service.restored_copy)
+        uvloop.run(_idle())
+        return
+    uvloop.run(_until_told(ports(settings, "firstuser-dispatcher")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The minutely drain of webhooks that are due: one run for each window of time, never a task per delivery.
+
+The same code as the dispatcher's, so any number of both may run at once. What a run did is an artifact.
+"""
+
+import asyncio
+from collections import Counter
+from datetime import datetime, timedelta
+
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+
+from api.core.alerts import service as alerts
+from api.core.webhooks import replays
+from api.core.webhooks.dispatcher import Dispatcher, Ports
+from api.core.webhooks.standing import Standing, database_now, standing
+from flows import hooks, wiring
+
+SLICE_S = 40.0
+LOOP = "webhook-retries"
+SILENCE = timedelta(minutes=4)
+"""It runs every minute; a busy Prefect starts it late."""
+
+
+@flow(
+    name="webhook-retries",
+    flow_run_name="drain",
+    persist_result=False,
+    on_failure=[hooks.trouble],
+    on_crashed=[hooks.trouble],
+    on_completion=[hooks.fine],
+)
+async def webhook_retries(seconds: float = SLICE_S) -> dict[str, int]:
+    """Send what is due.
+
+    Args:
+        seconds: How long at most; what is in flight then is settled first.
+    """
+    ports = wiring.webhook_ports()
+    if ports is None:
+        return {}
+    tally = await drain(ports, seconds)
+    now, stands = await asyncio.to_thread(conclude, ports)
+    await publish(tally, stands, now)
+    return dict(tally)
+
+
+async def drain(ports: Ports, seconds: float) -> Counter[str]:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds, stop.set)
+    dispatcher = Dispatcher(ports)
+    await dispatcher.run(stop, until_empty=True)
+    return dispatcher.tally
+
+
+def conclude(ports: Ports) -> tuple[datetime, Standing]:
+    """Replays get on, the loop says that it lives, and how the queue stands now."""
+    with ports.transaction() as session:
+        now = database_now(session)
+        replays.advance(session, now)
+        alerts.beat(session, LOOP, SILENCE, now)
+        return now, standing(session, now, ports.may_send(session))
+
+
+async def publish(tally: Counter[str], stands: Standing, now: datetime) -> None:
+    outcomes = ("claimed", "delivered", "retried", "slowed", "exhausted")
+    row: dict[str, object] = {name: tally[name] for name in outcomes}
+    row |= {"held": stands.held, "still due": stands.due, "behind a breaker": stands.slowed}
+    row["oldest due, seconds"] = round(stands.oldest_age(now).total_seconds(), 1)
+    made = create_table_artifact(
+        key="webhook-retries", table=[row], description=f"{tally['delivered']} delivered, {stands.due} due"
+    )
+    await made  # type: ignore[misc]  # awaitable within an async flow, whatever its type says

@@ -1,0 +1,85 @@
+"""A dispatcher over a test's database, and bulk work for it."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import uvloop
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from api.core.crypto import Vault
+from api.core.webhooks.attempts import Sender
+from api.core.webhooks.dispatcher import Dispatcher, Ports
+from api.db.engine import session_scope
+from api.providers.webhooks.curl import CurlSender
+from tests.api.core.webhooks.places import told
+
+_BULK = text("""
+with e as (select id, integration_id from webhook_endpoints where integration_id = any(:integrations)),
+m as (
+    insert into webhook_messages (integration_id, type, body)
+    select e.integration_id, 'webhook.test', convert_to('{"number":' || n || '}', 'UTF8')
+    from e cross join generate_series(1, :count) as n
+    returning id, integration_id
+)
+insert into webhook_deliveries (message_id, endpoint_id, next_attempt_at)
+select m.id, e.id, now() from m join e using (integration_id)
+""")
+_FAST = text(
+    "update webhook_endpoints set rate = 1e6, tokens = 1e6, concurrency = :c where integration_id = :i"
+)
+
+
+def ports(engine: Engine, vault: Vault, sender: Sender | None = None, deadline_s: float = 5) -> Ports:
+    return Ports(
+        transaction=lambda: session_scope(engine),
+        vault=vault,
+        sender=sender or CurlSender(loopback_allowed=True, deadline_s=deadline_s),
+        may_send=lambda _session: lambda _id: True,
+        fallback=None,
+    )
+
+
+def work(engine: Engine, vault: Vault, urls: list[str], count: int, concurrency: int = 8) -> list[str]:
+    """`count` deliveries due to each of the URLs; the ids of the integrations."""
+    with Session(engine) as session, session.begin():
+        made = [told(session, vault, url) for url in urls]
+        for integration in made:
+            session.execute(_FAST, {"i": integration, "c": concurrency})
+        session.execute(_BULK, {"integrations": made, "count": count})
+    return made
+
+
+def drain(given: Ports, seconds: float = 60) -> Counter[str]:
+    """Until nothing is due."""
+
+    async def run() -> Counter[str]:
+        dispatcher = Dispatcher(given, poll_s=0.1)
+        async with asyncio.timeout(seconds):
+            await dispatcher.run(asyncio.Event(), until_empty=True)
+        return dispatcher.tally
+
+    return uvloop.run(run())
+
+
+def clear(engine: Engine) -> None:
+    with Session(engine) as session, session.begin():
+        session.execute(text("truncate webhook_deliveries, webhook_messages, webhook_attempts"))
+        session.execute(text("update webhook_endpoints set state = 'removed'"))
+
+
+def open_deliveries(engine: Engine) -> int:
+    with Session(engine) as session:
+        return session.execute(
+            text("select count(*) from webhook_deliveries where state = 'open'")
+        ).scalar_one()
+
+
+def in_the_past(engine: Engine, by: timedelta = timedelta(days=5)) -> None:
+    """Whatever waits for its next attempt is due now; breakers let it through."""
+    with Session(engine) as session, session.begin():
+        session.execute(
+            text("update webhook_deliveries set next_attempt_at = :n"), {"n": datetime.now(UTC) - by}
+        )
+        session.execute(text("update webhook_endpoints set not_before = null"))
