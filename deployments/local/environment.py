@@ -36,6 +36,7 @@ PRODUCTION_ONLY = {  # staging can reach no person, whatever happens
     "OPS_ALERT_WEBHOOK_URL",
     "FIRSTUSER_OUTBOUND",
 }
+RING = ("_PREVIOUS", "_PENDING", "_VERSIONS")  # beside a secret while it is being replaced
 DATABASES = {"production": "firstuser", "staging": "firstuser_staging"}
 
 
@@ -76,7 +77,13 @@ def write_env_files(state: StateFolder, ports: Ports, given: Mapping[str, str]) 
 
 
 def _kept(before: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
-    return {name: v for name, v in before.items() if name in setting_names() and given.get(name, v)}
+    """What belongs to a variable's ring goes where the variable goes."""
+    kept: dict[str, str] = {}
+    for variable, value in before.items():
+        name = next((variable.removesuffix(end) for end in RING if variable.endswith(end)), variable)
+        if not setting_names().isdisjoint({name, variable}) and given.get(name, value):
+            kept[variable] = value
+    return kept
 
 
 def _addresses(state: StateFolder, ports: Ports, environment: str) -> dict[str, str]:

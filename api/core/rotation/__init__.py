@@ -1,0 +1,1 @@
+"""Secrets that are replaced by overlap, and proved: what is new works, what is old is refused."""

@@ -1,0 +1,1 @@
+"""Where secrets rest. One adapter, one file, one line in `STORES`."""
