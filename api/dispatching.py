@@ -1,7 +1,7 @@
 """The composition root of whatever sends webhooks: the dispatcher's process, the retry flow, a bench."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy.orm import Session
@@ -11,10 +11,11 @@ from api.core.alerts.catalogue import ENDPOINT, EXHAUSTED
 from api.core.crypto import Vault, data_keys
 from api.core.flags import service as flags
 from api.core.flags.rules import FlagKey, parse_overrides
-from api.core.webhooks import signing
+from api.core.webhooks import liveness, replays, signing
 from api.core.webhooks.attempts import Sender
 from api.core.webhooks.dispatcher import Ports
 from api.core.webhooks.settling import Settled
+from api.core.webhooks.standing import database_now
 from api.core.webhooks.targets import is_loopback_url
 from api.db.engine import make_engine, session_scope
 from api.providers.webhooks.curl import CurlSender
@@ -44,7 +45,15 @@ def ports(settings: Settings, application_name: str, sender: Sender | None = Non
         may_send=may_send,
         fallback=signing.from_platform(own.get_secret_value()) if own else None,
         on_settled=partial(page, service.env),
+        tend=partial(tend, timedelta(seconds=service.live_ttl_seconds)),
     )
+
+
+def tend(live_window: timedelta, session: Session) -> None:
+    """Replays get on, and who came or left is told of."""
+    now = database_now(session)
+    replays.advance(session, now)
+    liveness.look(session, now, live_window)
 
 
 def page(env: str, session: Session, settled: Settled, now: datetime) -> None:

@@ -15,7 +15,6 @@ from structlog import get_logger
 
 from api import log
 from api.core.alerts import service as alerts
-from api.core.webhooks import replays
 from api.core.webhooks.dispatcher import Dispatcher, Ports
 from api.core.webhooks.standing import database_now
 from api.db.engine import DATABASE_AWAY
@@ -49,7 +48,7 @@ async def _beat(given: Ports, dispatcher: Dispatcher) -> None:
         if monotonic() - dispatcher.last_round < _STUCK_S:
             try:
                 await asyncio.to_thread(_beat_now, given)
-                await asyncio.to_thread(_replay_now, given)
+                await asyncio.to_thread(_tend_now, given)
             except DATABASE_AWAY as error:
                 _log.warning("heartbeat not written", kind=type(error).__name__)
         await asyncio.sleep(BEAT_S)
@@ -69,9 +68,9 @@ def _retire(given: Ports) -> None:
         _log.warning("its end is not written down", kind=type(error).__name__)
 
 
-def _replay_now(given: Ports) -> None:
+def _tend_now(given: Ports) -> None:
     with given.transaction() as session:
-        replays.advance(session, database_now(session))
+        given.tend(session)
 
 
 async def _until_told(given: Ports) -> None:

@@ -11,7 +11,6 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from api.core.alerts import service as alerts
-from api.core.webhooks import replays
 from api.core.webhooks.dispatcher import Dispatcher, Ports
 from api.core.webhooks.standing import Standing, database_now, standing
 from flows import hooks, wiring
@@ -54,10 +53,10 @@ async def drain(ports: Ports, seconds: float) -> Counter[str]:
 
 
 def conclude(ports: Ports) -> tuple[datetime, Standing]:
-    """Replays get on, the loop says that it lives, and how the queue stands now."""
+    """The loop does what there is to do now and then, says that it lives, and how the queue stands now."""
     with ports.transaction() as session:
         now = database_now(session)
-        replays.advance(session, now)
+        ports.tend(session)
         alerts.beat(session, LOOP, SILENCE, now)
         return now, standing(session, now, ports.may_send(session))
 

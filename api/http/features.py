@@ -39,7 +39,8 @@ class OnboardingIn(BaseModel):
 
 class FeatureIn(BaseModel):
     """`enabled` is the flag's value: `webhook_retries_paused` enabled holds deliveries back. Without an
-    `integration_id` every integration of the space is meant."""
+    `integration_id` every integration of the space is meant; deliveries are held for the space itself, and so
+    for integrations that it gets later, too."""
 
     enabled: bool
     reason: Reason
@@ -117,12 +118,12 @@ def feature(at: At, who: SignedIn, slug: str, key: IntegrationKey, body: Feature
     flag = FlagKey(key)
     with at.transaction() as session:
         space = access.space(session, who.id, slug)
-        scopes = _integrations(space, body.integration_id)
+        scopes = _scopes(space, flag, body.integration_id)
         for scope in scopes:
             change(session, at, flag, scope, body.enabled, who.id, body.reason)
         found = flags.switches(session, flag, scopes)
     at.flags.refresh()
-    return FeaturesOut(data=[shown(at, one) for one in found])
+    return FeaturesOut(data=[shown(at, one, space.id) for one in found])
 
 
 @router.get("/ops/flags", tags=["ops"])
@@ -164,14 +165,15 @@ def everywhere(session: Session) -> list[Switch]:
     return [found for key in FlagKey for found in flags.switches(session, key, [EVERYWHERE])]
 
 
-def shown(at: Services, switch: Switch) -> FeatureOut:
+def shown(at: Services, switch: Switch, within: str = EVERYWHERE) -> FeatureOut:
+    """`within`: the space, where it is known."""
     scope = switch.scope or None
     return FeatureOut(
         key=switch.key,
-        space_id=scope if SCOPES[switch.key] == "spc" else None,
-        integration_id=scope if SCOPES[switch.key] == "int" else None,
+        space_id=scope if (switch.scope.startswith("spc_")) else None,
+        integration_id=scope if (switch.scope.startswith("int_")) else None,
         enabled=switch.value,
-        in_effect=at.flags.value(switch.key, switch.scope),
+        in_effect=at.flags.value(switch.key, switch.scope, within),
         overridden=at.flags.overridden(switch.key, switch.scope),
         reason=switch.reason,
         changed_by=switch.changed_by,
@@ -181,15 +183,15 @@ def shown(at: Services, switch: Switch) -> FeatureOut:
 
 def _of_space(session: Session, at: Services, space: SpaceSummary) -> FeaturesOut:
     found = flags.switches(session, FlagKey.ONBOARDING_PAUSED, [space.id])
-    for key in (FlagKey.INTEGRATION_ENABLED, FlagKey.WEBHOOK_RETRIES_PAUSED):
-        found += flags.switches(session, key, space.integration_ids)
-    return FeaturesOut(data=[shown(at, one) for one in found])
+    found += flags.switches(session, FlagKey.INTEGRATION_ENABLED, space.integration_ids)
+    found += flags.switches(session, FlagKey.WEBHOOK_RETRIES_PAUSED, [space.id, *space.integration_ids])
+    return FeaturesOut(data=[shown(at, one, space.id) for one in found])
 
 
-def _integrations(space: SpaceSummary, asked: str | None) -> Sequence[str]:
+def _scopes(space: SpaceSummary, flag: FlagKey, asked: str | None) -> Sequence[str]:
     """Raises `NotFound` for an integration that is not the space's."""
     if asked is None:
-        return space.integration_ids
+        return [space.id] if "spc" in SCOPES[flag] else space.integration_ids
     if asked not in space.integration_ids:
         raise NotFound(f"There is no integration {asked!r} in this space.", fix="Check the id.")
     return [asked]

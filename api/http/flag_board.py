@@ -50,14 +50,14 @@ class FlagBoard:
         """True refuses new entries with 409 `onboarding_paused`; who has joined already goes on."""
         return self.value(FlagKey.ONBOARDING_PAUSED, space_id)
 
-    def webhook_retries_paused(self, integration_id: str = EVERYWHERE) -> bool:
+    def webhook_retries_paused(self, integration_id: str = EVERYWHERE, space_id: str = EVERYWHERE) -> bool:
         """True holds deliveries back; nothing is lost."""
-        return self.value(FlagKey.WEBHOOK_RETRIES_PAUSED, integration_id)
+        return self.value(FlagKey.WEBHOOK_RETRIES_PAUSED, integration_id, space_id)
 
-    def value(self, key: FlagKey, scope: str) -> bool:
+    def value(self, key: FlagKey, scope: str, within: str = EVERYWHERE) -> bool:
         if not self._following and time.monotonic() - self._looked_at > POLL_S:
             self.refresh()
-        return rules.effective(key, scope, self._stored, self.age_seconds, self.overrides)
+        return rules.effective(key, scope, self._stored, self.age_seconds, self.overrides, within)
 
     def overridden(self, key: FlagKey, scope: str) -> bool:
         """Whether the environment has the last word on it."""

@@ -146,9 +146,9 @@ class ReplaysOut(BaseModel):
 @router.get("/endpoints")
 def list_endpoints(at: At, who: SignedIn, integration_id: str) -> EndpointsOut:
     with at.transaction() as session:
-        access.integration(session, who.id, integration_id)
+        space_id = access.integration(session, who.id, integration_id).space_id
         found = endpoints.of_integrations(session, [integration_id])
-    return EndpointsOut(data=[_endpoint(one, at) for one in found])
+    return EndpointsOut(data=[_endpoint(one, at, space_id) for one in found])
 
 
 @router.post(
@@ -160,11 +160,11 @@ def add_endpoint(at: At, who: SignedIn, integration_id: str, body: EndpointIn) -
     """Another address beside the registered one, told of the same events or of some."""
     loopback = is_loopback_url(at.settings.platform.public_app_url)
     with at.transaction() as session:
-        access.integration(session, who.id, integration_id)
+        space_id = access.integration(session, who.id, integration_id).space_id
         endpoint_id = endpoints.add(
             session, integration_id, body.url, body.event_types, loopback, who.id, at.clock()
         )
-        return _endpoint(endpoints.of_integration(session, integration_id, endpoint_id), at)
+        return _endpoint(endpoints.of_integration(session, integration_id, endpoint_id), at, space_id)
 
 
 @router.patch("/endpoints/{endpoint_id}", responses=documented(*_WRITING, "refused"))
@@ -172,10 +172,10 @@ def change_endpoint(
     at: At, who: SignedIn, integration_id: str, endpoint_id: str, body: EndpointChangeIn
 ) -> EndpointOut:
     with at.transaction() as session:
-        access.integration(session, who.id, integration_id)
+        space_id = access.integration(session, who.id, integration_id).space_id
         found = endpoints.of_integration(session, integration_id, endpoint_id)
         endpoints.change(session, found, who.id, at.clock(), body.event_types, body.state)
-        return _endpoint(endpoints.of_integration(session, integration_id, endpoint_id), at)
+        return _endpoint(endpoints.of_integration(session, integration_id, endpoint_id), at, space_id)
 
 
 @router.delete("/endpoints/{endpoint_id}", status_code=204, responses=documented(*_WRITING, "conflict"))
@@ -260,7 +260,7 @@ def cancel_replay(at: At, who: SignedIn, integration_id: str, replay_id: str) ->
     return Response(status_code=204)
 
 
-def _endpoint(view: EndpointView, at: Services) -> EndpointOut:
+def _endpoint(view: EndpointView, at: Services, space_id: str) -> EndpointOut:
     now = at.clock()
     return EndpointOut(
         id=view.id,
@@ -270,7 +270,7 @@ def _endpoint(view: EndpointView, at: Services) -> EndpointOut:
         state=view.state,
         disabled_reason=view.disabled_reason,
         breaker=view.breaker(now),
-        held=at.flags.webhook_retries_paused(view.integration_id),
+        held=at.flags.webhook_retries_paused(view.integration_id, space_id),
         open=view.open,
         exhausted=view.exhausted,
         oldest_due_seconds=view.oldest_due_seconds(now),

@@ -73,6 +73,10 @@ def changes(session: Session, key: FlagKey | None, limit: int) -> Sequence[FlagC
     return session.scalars(query.where(FlagChange.key == key.value) if key else query).all()
 
 
+def spaces_of_integrations(session: Session) -> dict[str, str]:
+    return {row.id: row.space_id for row in session.execute(text("select id, space_id from integrations"))}
+
+
 def scope_id(session: Session, prefix: str, given: str) -> str | None:
     """The id of the space (by id or slug) or integration that is meant."""
     return session.scalar(_SCOPE_IDS[prefix], {"given": given})

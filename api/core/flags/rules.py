@@ -1,8 +1,8 @@
 """Which value of a flag holds: a pure function of what is stored, how old that knowledge is, and overrides.
 
-A flag is *tripped* where its value is not the normal one. Tripped everywhere, or tripped for one scope:
-either is enough. An override from the environment has the last word, the one that names the scope before the
-one that names everything: it is what works when the database does not.
+A flag is *tripped* where its value is not the normal one. Tripped everywhere, for a space, or for one scope
+in it: either is enough. An override from the environment has the last word, the one that names the scope
+before those that name more: it is what works when the database does not.
 
 Without the store (never read, or not read for `TRUSTED_FOR_SECONDS`) new entries are refused, because a pause
 might have been set meanwhile; for live tenants the last known value holds, and the normal one where nothing
@@ -10,7 +10,7 @@ was ever known.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from api.core.errors import Refused
@@ -37,12 +37,12 @@ MEANING: Mapping[FlagKey, str] = {
     FlagKey.ONBOARDING_PAUSED: "While it is paused, new people are refused; who has joined already goes on.",
     FlagKey.WEBHOOK_RETRIES_PAUSED: "While they are paused, deliveries wait; nothing is lost.",
 }
-SCOPES: Mapping[FlagKey, str] = {
-    FlagKey.INTEGRATION_ENABLED: "int",
-    FlagKey.ONBOARDING_PAUSED: "spc",
-    FlagKey.WEBHOOK_RETRIES_PAUSED: "int",
+SCOPES: Mapping[FlagKey, Sequence[str]] = {
+    FlagKey.INTEGRATION_ENABLED: ("int",),
+    FlagKey.ONBOARDING_PAUSED: ("spc",),
+    FlagKey.WEBHOOK_RETRIES_PAUSED: ("int", "spc"),
 }
-"""The prefix of the ids that a flag can be set for."""
+"""The prefixes of the ids that a flag can be set for."""
 
 Values = Mapping[tuple[FlagKey, str], bool]
 """(key, scope) → value. What is absent has the normal value."""
@@ -50,9 +50,17 @@ Values = Mapping[tuple[FlagKey, str], bool]
 _OVERRIDE = re.compile(r"(?P<key>[a-z_]+)(:(?P<scope>[a-z]+_[a-z0-9]+))?=(?P<value>on|off)")
 
 
-def effective(key: FlagKey, scope: str, stored: Values | None, age_seconds: float, overrides: Values) -> bool:
-    """`stored` is None where the store was never read; `age_seconds` since it was read last."""
-    for place in (scope, EVERYWHERE):
+def effective(
+    key: FlagKey,
+    scope: str,
+    stored: Values | None,
+    age_seconds: float,
+    overrides: Values,
+    within: str = EVERYWHERE,
+) -> bool:
+    """`stored` is None where the store was never read; `age_seconds` since it was read last. `within`: the
+    space that the scope belongs to, where the flag can be set for that, too."""
+    for place in (scope, within, EVERYWHERE):
         override = overrides.get((key, place))
         if override is not None:
             return override
@@ -61,7 +69,7 @@ def effective(key: FlagKey, scope: str, stored: Values | None, age_seconds: floa
         return True
     normal = NORMAL[key]
     values = stored or {}
-    return normal != any(values.get((key, place), normal) != normal for place in (EVERYWHERE, scope))
+    return normal != any(values.get((key, place), normal) != normal for place in (EVERYWHERE, within, scope))
 
 
 def values_of(rows: Iterable[tuple[str, str, bool]]) -> Values:
@@ -87,10 +95,11 @@ def parse_overrides(text: str) -> Values:
 
 def check_scope(key: FlagKey, scope: str) -> None:
     """Raises `Refused` for an id of the wrong kind."""
-    if scope != EVERYWHERE and not scope.startswith(f"{SCOPES[key]}_"):
+    if scope != EVERYWHERE and scope.partition("_")[0] not in SCOPES[key]:
+        kinds = " or ".join(f"{prefix}_" for prefix in SCOPES[key])
         raise Refused(
             f"{key.value} cannot be set for {scope!r}.",
-            fix=f"Name an id that begins with {SCOPES[key]}_, or none for everywhere.",
+            fix=f"Name an id that begins with {kinds}, or none for everywhere.",
         )
 
 

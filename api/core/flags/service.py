@@ -74,11 +74,12 @@ def resolve(session: Session, key: FlagKey, given: str) -> str:
     """The scope that a person means: an id, a space's slug, or nothing. Raises `NotFound`."""
     if given == EVERYWHERE:
         return EVERYWHERE
-    found = queries.scope_id(session, SCOPES[key], given)
-    if found is None:
-        kind = {"int": "integration", "spc": "space"}[SCOPES[key]]
-        raise NotFound(f"There is no {kind} {given!r}.", fix=f"{key.value} is set for one {kind} or for all.")
-    return found
+    for prefix in SCOPES[key]:
+        found = queries.scope_id(session, prefix, given)
+        if found is not None:
+            return found
+    kind = " or ".join({"int": "integration", "spc": "space"}[prefix] for prefix in SCOPES[key])
+    raise NotFound(f"There is no {kind} {given!r}.", fix=f"{key.value} is set for one {kind} or for all.")
 
 
 def switches(session: Session, key: FlagKey, scopes: Sequence[str]) -> list[Switch]:
@@ -97,9 +98,11 @@ def stored_switches(session: Session, scopes: Collection[str] | None = None) -> 
 
 
 def reading(session: Session, key: FlagKey, overrides: Values) -> Callable[[str], bool]:
-    """The value that holds for a scope, as this transaction sees the store."""
+    """The value that holds for a scope (of an integration also by its space's), as this transaction sees the
+    store."""
     stored = rules.values_of((row.key, row.scope, row.value) for row in queries.flags(session, None))
-    return lambda scope: rules.effective(key, scope, stored, 0.0, overrides)
+    spaces = queries.spaces_of_integrations(session) if _names_spaces(key, stored, overrides) else {}
+    return lambda scope: rules.effective(key, scope, stored, 0.0, overrides, spaces.get(scope, EVERYWHERE))
 
 
 def history(session: Session, limit: int, key: FlagKey | None = None) -> list[Change]:
@@ -108,6 +111,10 @@ def history(session: Session, limit: int, key: FlagKey | None = None) -> list[Ch
         Change(row.key, row.scope, row.before, row.after, row.reason, row.changed_by, row.changed_at)
         for row in queries.changes(session, key, limit)
     ]
+
+
+def _names_spaces(key: FlagKey, *values: Values) -> bool:
+    return any(named == key and scope.startswith("spc_") for found in values for named, scope in found)
 
 
 def _known(session: Session, key: FlagKey, scope: str) -> None:

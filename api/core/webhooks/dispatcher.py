@@ -42,7 +42,7 @@ _log = get_logger("webhooks.dispatcher")
 @dataclass(frozen=True, slots=True)
 class Ports:
     """`may_send` reads the switches in the transaction of a claim. `on_settled` runs in that of a settling:
-    what it raises undoes it."""
+    what it raises undoes it. `tend` is for whoever runs a loop: what there is to do now and then."""
 
     transaction: Callable[[], AbstractContextManager[Session]]
     vault: Vault
@@ -50,6 +50,7 @@ class Ports:
     may_send: Callable[[Session], Callable[[str], bool]]
     fallback: str | None
     on_settled: Callable[[Session, Settled, datetime], None] = lambda _session, _settled, _now: None
+    tend: Callable[[Session], None] = lambda _session: None
 
 
 @dataclass

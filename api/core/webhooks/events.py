@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 TEST = "webhook.test"
+LIVE, LEFT = "user.live", "user.left"
 TYPES: Mapping[str, str] = {
     "waitlist.entry.created": "Somebody joined the waiting list.",
     "waitlist.entry.accepted": "They were let in: a code is on its way.",
     "waitlist.entry.rejected": "They were turned down.",
     "access.granted": "A code was exchanged for a grant.",
     "access.revoked": "A grant was taken back.",
+    LIVE: "Somebody is using the product now. Only where it is asked for by name.",
+    LEFT: "They are gone, or have not been heard of. Only where it is asked for by name.",
     "chat.message.created": "One side of a conversation said something.",
     "onboarding.paused": "Nobody new joins for now.",
     "onboarding.resumed": "People can join again.",

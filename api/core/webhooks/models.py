@@ -142,6 +142,16 @@ webhook_attempts = Table(
 """What was tried, written once, a partition for each day; a key would cost more than it is good for."""
 
 
+class WebhookLive(Base):
+    """Who was last told of as live, where an endpoint asks for that."""
+
+    __tablename__ = "webhook_live"
+
+    integration_id: Mapped[str] = mapped_column(ForeignKey("integrations.id", ondelete="CASCADE"), index=True)
+    entry_id: Mapped[str] = mapped_column(ForeignKey("entries.id", ondelete="CASCADE"), primary_key=True)
+    since: Mapped[datetime] = mapped_column(DateTime(True))
+
+
 class WebhookReplay(Base):
     """Messages of a span of time sent once more; `place` is the last message that was looked at."""
 

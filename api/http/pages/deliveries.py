@@ -9,12 +9,10 @@ from fastapi.responses import RedirectResponse
 
 from api.core.access import service as access
 from api.core.errors import Conflict
-from api.core.flags.rules import FlagKey
 from api.core.founders.service import FounderView
 from api.core.webhooks import deliveries, endpoints, replays
 from api.core.webhooks.deliveries import State
 from api.core.webhooks.replays import Wanted
-from api.http import features
 from api.http.deps import At, SignedIn
 from api.http.pages.rendering import render
 from api.http.services import Services
@@ -95,18 +93,6 @@ def switch(
     return RedirectResponse(f"/app/webhooks/{integration_id}/endpoints/{endpoint_id}", 303)
 
 
-@router.post("/pause")
-def pause(at: At, who: SignedIn, integration_id: str, paused: Annotated[bool, Form()]) -> Response:
-    """Hold what is due back, or let it go again."""
-    reason = "Paused on the webhooks page." if paused else "Resumed on the webhooks page."
-    with at.transaction() as session:
-        access.integration(session, who.id, integration_id)
-        key = FlagKey.WEBHOOK_RETRIES_PAUSED
-        features.change(session, at, key, integration_id, paused, who.id, reason)
-    at.flags.refresh()
-    return RedirectResponse("/app/webhooks", 303)
-
-
 @router.get("/deliveries/{delivery_id}")
 def delivery(request: Request, at: At, who: SignedIn, integration_id: str, delivery_id: str) -> Response:
     return _delivery(request, at, who, integration_id, delivery_id)
@@ -143,7 +129,7 @@ def _page(
         "who": who,
         "integration": integration,
         "endpoint": found,
-        "held": at.flags.webhook_retries_paused(integration_id),
+        "held": at.flags.webhook_retries_paused(integration_id, integration.space_id),
         "deliveries": listed,
         "behind": behind,
         "state": state,

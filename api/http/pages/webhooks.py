@@ -3,20 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.core.access import service as access
 from api.core.access.models import Integration
 from api.core.audit import AuditedAct
-from api.core.errors import Conflict, Refused
+from api.core.errors import Conflict, NotFound, Refused
+from api.core.flags import service as flags
+from api.core.flags.rules import FlagKey
 from api.core.founders.service import FounderView
 from api.core.webhooks import endpoints as webhook_endpoints
 from api.core.webhooks import events, secrets, trials
 from api.core.webhooks.endpoints import EndpointView as PlaceView
 from api.core.webhooks.secrets import SecretView
-from api.http import webhook_trials
+from api.db.engine import Session
+from api.http import features, webhook_trials
 from api.http.deps import At, SignedIn
 from api.http.errors import RateLimited
 from api.http.pages.rendering import render
@@ -30,13 +35,15 @@ _SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class EndpointView:
-    """`sent` or `problem` is the outcome of the test that was just asked for."""
+    """`held`: nothing is sent now; `paused`: the integration itself is. `sent` or `problem` is the outcome of
+    the test that was just asked for."""
 
     integration: Integration
     secrets: Sequence[SecretView]
     tests: Sequence[AuditedAct]
     places: Sequence[PlaceView]
     held: bool
+    paused: bool
     sent: SentTrial | None = None
     problem: str = ""
 
@@ -59,6 +66,35 @@ async def test(request: Request, at: At, who: SignedIn, integration_id: str, slu
     return await run_in_threadpool(_page, request, at, who, slug, integration_id, sent, problem)
 
 
+@router.post("/webhooks/pause")
+def pause(at: At, who: SignedIn, paused: Annotated[bool, Form()], slug: Slug = None) -> Response:
+    """Hold back what is due in the whole space, or let it go again."""
+    with at.transaction() as session:
+        chosen = choose(session, who, slug)
+        if chosen.space is None:
+            raise NotFound("There is no space.", fix="Sign in as its owner.")
+        _switch(session, at, who, chosen.space.id, paused)
+    at.flags.refresh()
+    return RedirectResponse(f"/app/webhooks?space={chosen.space.slug}", 303)
+
+
+@router.post("/webhooks/{integration_id}/pause")
+def pause_integration(
+    at: At, who: SignedIn, integration_id: str, paused: Annotated[bool, Form()], slug: Slug = None
+) -> Response:
+    """The same for one integration."""
+    with at.transaction() as session:
+        access.integration(session, who.id, integration_id)
+        _switch(session, at, who, integration_id, paused)
+    at.flags.refresh()
+    return RedirectResponse(f"/app/webhooks?space={slug}" if slug else "/app/webhooks", 303)
+
+
+def _switch(session: Session, at: Services, who: FounderView, scope: str, paused: bool) -> None:
+    reason = "Paused on the webhooks page." if paused else "Resumed on the webhooks page."
+    features.change(session, at, FlagKey.WEBHOOK_RETRIES_PAUSED, scope, paused, who.id, reason)
+
+
 def _page(
     request: Request,
     at: Services,
@@ -72,22 +108,29 @@ def _page(
         chosen = choose(session, who, slug)
         if chosen.space is None:
             return render(request, "no_space.html", {"who": who}, title="Welcome")
+        space = chosen.space
+        scopes = [space.id, *(one.id for one in space.integrations)]
+        switches = flags.switches(session, FlagKey.WEBHOOK_RETRIES_PAUSED, scopes)
+        paused = {one.scope for one in switches if one.value}
         endpoints = [
             EndpointView(
                 one,
                 secrets.of_integration(session, one.id),
                 trials.last(session, one.id, _SHOWN),
                 webhook_endpoints.of_integrations(session, [one.id]),
-                at.flags.webhook_retries_paused(one.id),
+                at.flags.webhook_retries_paused(one.id, space.id),
+                one.id in paused,
                 sent if one.id == tested else None,
                 problem if one.id == tested else "",
             )
-            for one in chosen.space.integrations
+            for one in space.integrations
         ]
     shown = {
         "who": who,
         "spaces": chosen.spaces,
-        "space": chosen.space,
+        "space": space,
+        "space_paused": space.id in paused,
+        "all_paused": at.flags.webhook_retries_paused(),
         "endpoints": endpoints,
         "types": events.TYPES,
         "fallback": at.settings.platform.integration_webhook_signing_secret is not None,

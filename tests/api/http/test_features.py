@@ -61,6 +61,23 @@ def test_an_integration_is_switched_off_alone_or_with_all_of_its_space(
     }  # fmt: skip
 
 
+def test_a_space_holds_the_deliveries_of_all_that_it_has(
+    founder: TestClient, app: FastAPI, integration_id: str
+) -> None:
+    space = founder.get(f"{API}/spaces/{SLUG}").json()["id"]
+    path = f"{API}/spaces/{SLUG}/features/webhook_retries_paused"
+    (shown,) = founder.patch(path, json={"enabled": True, **WHY}).json()["data"]
+    assert (shown["space_id"], shown["integration_id"], shown["enabled"]) == (space, None, True)
+    board = app.state.services.flags
+    assert board.webhook_retries_paused(integration_id, space)
+    assert not board.webhook_retries_paused(integration_id, "spc_other")
+    listed = founder.get(f"{API}/spaces/{SLUG}/features").json()["data"]
+    mine = {one["integration_id"]: one for one in listed if one["key"] == "webhook_retries_paused"}
+    assert (mine[integration_id]["enabled"], mine[integration_id]["in_effect"]) == (False, True)
+    founder.patch(path, json={"enabled": False, **WHY})
+    assert not board.webhook_retries_paused(integration_id, space)
+
+
 def test_partners_meet_the_switches(founder: TestClient, partner: TestClient, integration_id: str) -> None:
     start = {
         "mode": "redirect", "external_user_id": "someone-new", "state": "s",

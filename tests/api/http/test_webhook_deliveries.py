@@ -181,3 +181,8 @@ def test_the_pages_show_it_and_act(
             founder.post(f"/app/webhooks/{integration_id}/pause", data={"paused": paused}).status_code == 303
         )
         assert the_endpoint(founder, hooks)["held"] is paused
+    for paused in (True, False):
+        done = founder.post("/app/webhooks/pause", data={"paused": paused})
+        assert (done.status_code, the_endpoint(founder, hooks)["held"]) == (303, paused)
+        shown = founder.get("/app/webhooks").text
+        assert ("are paused.</strong>" in shown, "Pause deliveries" in shown) == (paused, True)

@@ -90,6 +90,15 @@ create index ix_webhook_deliveries_claimed on webhook_deliveries (endpoint_id, c
 create index ix_webhook_deliveries_exhausted on webhook_deliveries (endpoint_id, id)
     where state = 'exhausted';
 
+create table webhook_live (
+    integration_id text not null
+        constraint fk_webhook_live_integration_id_integrations references integrations on delete cascade,
+    entry_id text constraint pk_webhook_live primary key
+        constraint fk_webhook_live_entry_id_entries references entries on delete cascade,
+    since timestamptz not null
+);
+create index ix_webhook_live_integration_id on webhook_live (integration_id);
+
 create schema webhook_days;
 create table webhook_attempts (
     delivery_id uuid not null,
@@ -180,7 +189,7 @@ begin
     if not exists (
         select from webhook_endpoints
         where integration_id = integration and state <> 'removed'
-        and (event_types = '{}' or kind = any(event_types))
+        and (event_types = '{}' and kind <> all ('{user.live,user.left}') or kind = any(event_types))
     ) or current_setting('firstuser.webhooks', true) = 'off' then
         return null;
     end if;
@@ -193,7 +202,7 @@ begin
     insert into webhook_deliveries (message_id, endpoint_id, next_attempt_at)
     select message, id, least(moment, now()) from webhook_endpoints
     where integration_id = integration and state <> 'removed'
-    and (event_types = '{}' or kind = any(event_types));
+    and (event_types = '{}' and kind <> all ('{user.live,user.left}') or kind = any(event_types));
     return 'msg_' || replace(message::text, '-', '');
 end $$"""
 
@@ -327,7 +336,7 @@ def downgrade() -> None:
         " drop_webhook_days(date)"
     )
     op.execute(
-        "drop table webhook_replays, webhook_attempts, webhook_deliveries, webhook_messages,"
+        "drop table webhook_live, webhook_replays, webhook_attempts, webhook_deliveries, webhook_messages,"
         " webhook_endpoints"
     )
     op.execute("drop schema webhook_days")

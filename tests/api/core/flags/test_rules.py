@@ -24,7 +24,7 @@ NAMES = ("a", "b")
 
 
 def scopes(key: FlagKey) -> list[str]:
-    return [EVERYWHERE, *(f"{SCOPES[key]}_{name}" for name in NAMES)]
+    return [EVERYWHERE, *(f"{prefix}_{name}" for prefix in SCOPES[key] for name in NAMES)]
 
 
 PLACES = st.sampled_from([(key, scope) for key in FlagKey for scope in scopes(key)])
@@ -33,12 +33,14 @@ FRESH = st.floats(0, TRUSTED_FOR_SECONDS)
 STALE = st.floats(TRUSTED_FOR_SECONDS, math.inf, exclude_min=True)
 
 
-@given(PLACES, STORED, FRESH)
-def test_tripped_anywhere_above_is_tripped(place: tuple[FlagKey, str], stored: Values, age: float) -> None:
+@given(PLACES, STORED, FRESH, st.sampled_from([EVERYWHERE, "spc_a"]))
+def test_tripped_anywhere_above_is_tripped(
+    place: tuple[FlagKey, str], stored: Values, age: float, within: str
+) -> None:
     key, scope = place
-    set_here = {stored.get((key, at), NORMAL[key]) for at in (EVERYWHERE, scope)}
+    set_here = {stored.get((key, at), NORMAL[key]) for at in (EVERYWHERE, within, scope)}
     expected = NORMAL[key] if set_here == {NORMAL[key]} else not NORMAL[key]
-    assert effective(key, scope, stored, age, {}) is expected
+    assert effective(key, scope, stored, age, {}, within) is expected
 
 
 @given(PLACES, STORED, FRESH, STORED)

@@ -183,6 +183,7 @@ def test_changes_tell_of_themselves_in_their_own_transaction(session: Session, v
         "user.deleted",
     ]
     assert "anna" not in "".join(sent.values())
+    assert {json.loads(body)["data"]["integration_id"] for body in sent.values()} == {integration}
     assert user_id in sent["access.granted"]
     assert queries.entry(session, entry_id) is None
 
