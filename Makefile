@@ -7,7 +7,7 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo up down status test check bench screenshots lock clean
+.PHONY: help setup browser load demo up down status test check bench screenshots lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +19,10 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 browser: ## Install Debian's Chromium for the browser tests (as root)
-	@sh deployments/browser.sh
+	@sh deployments/debian.sh browser
+
+load: ## Install Debian's wrk, the load generator of the API's benches (as root)
+	@sh deployments/debian.sh load
 
 demo: $(READY) ## Back up, break, restore and prove it on a scratch stack
 	@$(BIN)/firstuser demo
@@ -33,7 +36,7 @@ down: $(READY) ## Stop the stack (state stays in var/)
 status: $(READY) ## Show what runs
 	@$(BIN)/firstuser status
 
-test: $(READY) browser ## Lint, type-check and run every test
+test: $(READY) browser load ## Lint, type-check and run every test
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/stack tests
 
@@ -43,7 +46,7 @@ check: $(READY) ## ruff, import-linter and pyright
 	@$(BIN)/lint-imports
 	@$(BIN)/pyright
 
-bench: $(READY) ## Measure against peers and limits; writes var/bench/latest.json
+bench: $(READY) load ## Measure against peers and limits; writes var/bench/latest.json
 	@$(BIN)/firstuser bench
 
 screenshots: $(READY) browser ## Write pictures of the pages into var/screenshots (needs a running stack)

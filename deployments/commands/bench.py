@@ -36,10 +36,13 @@ def bench(
 ) -> None:
     """Measure restores, archiving, orchestration and the API. Exit code 1 when a goal is missed."""
     from deployments.bench import measures, orchestration, places, restore
+    from deployments.bench.service import load as load_generator
     from deployments.bench.service import measure as service
 
     started = perf_counter()
     wanted = set(only or Group)
+    if Group.API in wanted:
+        load_generator.program()  # rather now than after minutes of restores
 
     def say(what: str) -> None:
         err.print(f"[dim]{perf_counter() - started:6.1f} s[/]  {what}")

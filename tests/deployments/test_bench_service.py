@@ -1,13 +1,16 @@
 """The machinery of the service benches on little data: every measurement is there, whatever it says."""
 
+import shutil
 from pathlib import Path
 
 import psutil
+import pytest
 
 from api.providers.databases.embedded.cluster import Cluster
 from deployments.bench.service.measure import SMOKE, measure_on
 
 
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="no wrk on PATH (Debian: apt-get install wrk)")
 def test_a_smoke_run_measures_everything(cluster: Cluster, tmp_path: Path) -> None:
     said: list[str] = []
     found = measure_on(cluster, tmp_path, tmp_path, SMOKE, said.append)

@@ -3,6 +3,7 @@
 Rows are made by the server itself (generate_series): 2 million of each in about a minute.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,17 +53,19 @@ select 'wle_c' || n, 'spc_bench', 'int_' || n % {integrations}, 'c' || n, 'usr_c
        n + {people}, 'c' || n, 'accepted'
 from generate_series(1, {codes}) as n;
 insert into access_codes (code_sha256, entry_id, integration_id, return_url, expires_at)
-select sha256(('code-' || n)::bytea), 'wle_c' || n, 'int_' || n % {integrations},
+select sha256(('laid-' || n)::bytea), 'wle_c' || n, 'int_' || n % {integrations},
        'https://partner.example/back', now() + interval '1 day'
 from generate_series(1, {codes}) as n"""
+# New names: what a server still does for the run before finds none of them.
 _UNUSED = """
-update access_codes set used_at = null, used_key = null, grant_id = null where used_at is not null;
+update access_codes set used_at = null, used_key = null, grant_id = null,
+    code_sha256 = sha256(('{name}' || substr(entry_id, 6))::bytea);
 delete from grants where external_user_id like 'c%'"""
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """`people` wait and as many hold a grant; `codes` are named `code-1` …; one API key an integration."""
+    """`people` wait and as many hold a grant; `codes` get names by `renew`; one API key an integration."""
 
     database: str
     url: str
@@ -116,13 +119,16 @@ def settle(connection: psycopg.Connection) -> None:
     connection.execute("checkpoint")
 
 
-def renew(cluster: Cluster, made: Ground) -> None:
-    """Every code unused again, and nothing live: each round begins as the first one did."""
+def renew(cluster: Cluster, made: Ground) -> str:
+    """Every code unused again: each round begins as the first one did. Codes are named by what this returns
+    and their number, from 1 on."""
+    name = f"code-{secrets.token_hex(4)}-"
     with psycopg.connect(cluster.dsn(roles.ADMIN, made.database), autocommit=True) as connection:
         connection.execute(_QUICKLY)
-        connection.execute(_UNUSED)
+        connection.execute(_UNUSED.format(name=name).encode())
         connection.execute("vacuum (analyze) access_codes, grants, presence")
         connection.execute("checkpoint")
+    return name
 
 
 def _create(cluster: Cluster, database: str) -> None:

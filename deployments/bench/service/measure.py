@@ -4,12 +4,9 @@ Costs are CPU time of the server and of the database together, from the operatin
 the machine does weighs less on them than on rates.
 """
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -20,11 +17,11 @@ from api.providers.databases.embedded.cluster import Cluster
 from api.providers.databases.embedded.processes import postmaster_pid
 from api.settings import Settings
 from deployments.bench.measures import Measurement
-from deployments.bench.service import ground, servers
+from deployments.bench.service import ground, load, servers
 from deployments.bench.service.ground import Ground
 from deployments.bench.service.load import Kind, Load, Result
 from deployments.bench.service.pgbench import PgBench
-from deployments.bench.service.servers import ROOT, Server, cpu_seconds
+from deployments.bench.service.servers import Server, cpu_seconds
 
 CONNECTIONS = 64
 FLAT = 1.3
@@ -39,15 +36,13 @@ class Size:
     small: int = 10_000
     large: int = 2_000_000
     codes: int = 60_000
-    seconds: float = 2
-    warm_up_seconds: float = 0.7
+    seconds: int = 2
+    warm_up_seconds: int = 1
     rounds: int = 3
     position_reads: int = 60
 
 
-SMOKE = Size(
-    small=200, large=1_000, codes=20_000, seconds=0.2, warm_up_seconds=0.1, rounds=1, position_reads=20
-)
+SMOKE = Size(small=200, large=1_000, codes=20_000, seconds=1, warm_up_seconds=0, rounds=1, position_reads=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,31 +81,23 @@ class Field:
     say: Say
 
     def run(self, kind: Kind, server: Server, made: Ground) -> Run:
-        if kind == "exchange":
-            ground.renew(self.cluster, made)
-        load = Load(
-            kind,
-            server.port,
-            self.size.seconds,
-            self.size.warm_up_seconds,
-            CONNECTIONS,
-            made.api_keys,
-            made.people,
-            made.codes,
-        )
-        used, started = self._cpu(server), perf_counter()
-        ran = subprocess.run(
-            [sys.executable, "-m", "deployments.bench.service.load", json.dumps(asdict(load))],
-            cwd=ROOT,
-            check=True,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        result = Result(**json.loads(ran.stdout))
-        if result.refused:
-            raise ValueError(f"{server.name} refused {result.refused} of {result.requests} {kind} requests")
-        self.say(f"{kind}: {server.name} {result.per_second:.0f}/s after {perf_counter() - started:.0f} s")
-        return Run(result, (self._cpu(server) - used) / result.all_requests)
+        codes = ground.renew(self.cluster, made) if kind == "exchange" else ""
+        asked = Load(kind, server.port, self.size.seconds, CONNECTIONS, made.api_keys, made.people, codes)
+        if self.size.warm_up_seconds:
+            warm_up = self._answered(server, replace(asked, seconds=self.size.warm_up_seconds))
+            asked = replace(asked, first=warm_up.next_number)
+        used = self._cpu(server)
+        result = self._answered(server, asked)
+        cost = (self._cpu(server) - used) / result.requests
+        self.say(f"{kind}: {server.name} {result.per_second:.0f}/s, {cost * 1e6:.0f} µs each")
+        return Run(result, cost)
+
+    def _answered(self, server: Server, asked: Load) -> Result:
+        """Raises `ValueError` when a single request was not answered with what it asked for."""
+        result = load.run(asked)
+        if result.refused or result.lost or not result.requests:
+            raise ValueError(f"{server.name} did not answer all {asked.kind} requests: {result}")
+        return result
 
     def _cpu(self, server: Server) -> float:
         database = postmaster_pid(self.cluster.home.data)
@@ -157,8 +144,8 @@ def _against_others(
             if kind == "heartbeat":
                 limits[kind].append(limit.heartbeats(where.size.seconds))
             elif kind == "exchange":
-                ground.renew(where.cluster, made)
-                limits[kind].append(limit.exchanges(where.size.seconds))
+                codes = ground.renew(where.cluster, made)
+                limits[kind].append(limit.exchanges(where.size.seconds, codes))
             for server in (fastify, ours):
                 runs[kind, server.name].found.append(where.run(kind, server, made))
     beats, beats_of_fastify = runs["heartbeat", "ours"], runs["heartbeat", "fastify"]

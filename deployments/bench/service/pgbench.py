@@ -17,7 +17,7 @@ _BEAT = "\\set n random(1, :people)\n" + HEARTBEAT.replace("$1::text", _INTEGRAT
 # Every client has codes of its own.
 _TAKE = "\\set k :k + 1\n\\set n :client_id * :each + :k\n" + EXCHANGE.replace(
     "$1::text", _INTEGRATION
-).replace("$2::bytea", "sha256(('code-' || :n::int)::bytea)").replace(
+).replace("$2::bytea", "sha256((:name || :n::int)::bytea)").replace(
     "$3::text", "('grt_p' || :n::int)"
 ).replace("$4::timestamptz", "now()").replace("$5::text", "('request ' || :n::int)").replace(
     "$6::text", "'https://partner.example/back'"
@@ -35,8 +35,10 @@ class PgBench:
         """Transactions a second."""
         return self._run("heartbeat", _BEAT, seconds, {"people": self.ground.people})
 
-    def exchanges(self, seconds: float) -> float:
-        return self._run("exchange", _TAKE, seconds, {"k": 0, "each": self.ground.codes // CLIENTS})
+    def exchanges(self, seconds: float, codes: str) -> float:
+        """`codes`: what their names begin with."""
+        script = _TAKE.replace(":name", f"'{codes}'")
+        return self._run("exchange", script, seconds, {"k": 0, "each": self.ground.codes // CLIENTS})
 
     def _run(self, name: str, script: str, seconds: float, variables: dict[str, int]) -> float:
         file = self.scripts / f"{name}.sql"

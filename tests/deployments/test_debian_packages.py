@@ -1,11 +1,11 @@
-"""The set-up's Chromium: installed where it may be, asked for in words anywhere else, never in the way."""
+"""What comes from Debian: installed where it may be, asked for in words anywhere else, never in the way."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "deployments" / "browser.sh"
+SCRIPT = Path(__file__).parents[2] / "deployments" / "debian.sh"
 APT = '#!/bin/sh\necho "$*" >>"{log}"\n{then}\n'
 
 
@@ -28,10 +28,15 @@ class Machine:
     def apt(self, then: str = "") -> None:
         self.program("apt-get", APT.format(log=self.log, then=then))
 
-    def run(self) -> str:
+    def run(self, what: str) -> str:
         environment = {"PATH": str(self.path), "OS_RELEASE": str(self._release)}
         done = subprocess.run(
-            ["/bin/sh", str(SCRIPT)], env=environment, capture_output=True, text=True, check=False, timeout=20
+            ["/bin/sh", str(SCRIPT), what],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
@@ -41,31 +46,37 @@ class Machine:
         return self.log.read_text() if self.log.exists() else ""
 
 
-def test_one_that_is_there_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("what", "program"), [("browser", "chromium"), ("browser", "google-chrome"), ("load", "wrk")]
+)
+def test_one_that_is_there_is_left_alone(tmp_path: Path, what: str, program: str) -> None:
     machine = Machine(tmp_path, "debian", 0)
     machine.apt()
-    machine.program("chromium", "#!/bin/sh\n")
-    assert (machine.run(), machine.asked) == ("", "")
+    machine.program(program, "#!/bin/sh\n")
+    assert (machine.run(what), machine.asked) == ("", "")
 
 
-def test_root_on_debian_gets_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("what", "package"), [("browser", "chromium"), ("load", "wrk")])
+def test_root_on_debian_gets_one(tmp_path: Path, what: str, package: str) -> None:
     machine = Machine(tmp_path, "debian", 0)
     machine.apt()
-    assert "installing" in machine.run()
-    assert machine.asked.startswith("update") and "--no-install-recommends chromium" in machine.asked
+    assert "installing" in machine.run(what)
+    assert machine.asked.startswith("update") and f"--no-install-recommends {package}" in machine.asked
 
 
 @pytest.mark.parametrize(("system", "user"), [("debian", 1000), ("ubuntu", 0), ("fedora", 0)])
 def test_anyone_else_is_told_how(tmp_path: Path, system: str, user: int) -> None:
     machine = Machine(tmp_path, system, user)
     machine.apt()
-    assert "skipped" in machine.run() and "apt-get install chromium" in machine.run()
+    said = machine.run("browser")
+    assert "tests are skipped" in said and "apt-get install chromium" in said
+    assert "apt-get install wrk" in machine.run("load")
     assert machine.asked == ""
 
 
-def test_without_apt_or_without_a_network_the_tests_go_on(tmp_path: Path) -> None:
+def test_without_apt_or_without_a_network_the_rest_goes_on(tmp_path: Path) -> None:
     machine = Machine(tmp_path, "debian", 0)
-    assert "skipped" in machine.run()
+    assert "cannot be measured" in machine.run("load")
     machine.apt("echo 'Temporary failure resolving' >&2; exit 100")
-    said = machine.run()
+    said = machine.run("browser")
     assert "Temporary failure resolving" in said and "skipped" in said
