@@ -34,7 +34,7 @@ def test_every_minute_has_its_verdict(tmp_path: Path) -> None:
     assert done.exit_code == 0 and set(bad) == {"name", "first_trip", "verdicts"}
     assert bad["first_trip"] == 14 and len(bad["verdicts"]) == 16
     assert bad["verdicts"][3] == "PENDING" and bad["verdicts"][13:] == ["TRIP"] * 3
-    assert quiet == {"name": "quiet", "first_trip": None, "verdicts": ["NO_DATA", "INSUFFICIENT"]}
+    assert quiet == {"name": "quiet", "first_trip": None, "verdicts": ["NO_DATA", "NO_DATA"]}
     assert nothing == {"name": "nothing", "first_trip": None, "verdicts": []}
 
 
