@@ -64,6 +64,11 @@ class Vault:
         sealed = self._sealing[self._current].encrypt(nonce, text.encode(), row_id.encode())
         return _FORMAT + self._current + nonce + sealed
 
+    @property
+    def header(self) -> bytes:
+        """What everything begins with that is sealed with the current key."""
+        return _FORMAT + self._current
+
     def open(self, blob: bytes, row_id: str) -> str:
         """Raises `Refused` when the key is unknown or the text was sealed for another row."""
         cipher = self._sealing.get(blob[1:_HEADER])

@@ -8,7 +8,7 @@ cancel out.
 from collections.abc import Mapping, Sequence
 
 IMMUTABLE_COLUMNS: Mapping[str, Sequence[str]] = {
-    "founders": ("id", "phone_index", "created_at"),
+    "founders": ("id", "created_at"),
     "spaces": ("id", "slug", "owner_id", "created_at"),
     "integrations": ("id", "space_id", "created_at"),
     "api_keys": ("id", "integration_id", "secret_sha256", "created_at"),

@@ -15,6 +15,8 @@ from api.core.crypto import Vault
 from api.core.errors import Refused
 
 LIFETIME = timedelta(hours=24)
+WEB = "web-"
+"""How the names of people begin who joined here: nobody else's are looked up by address."""
 _PURPOSE = "homepage-invitation"
 
 
@@ -24,9 +26,10 @@ class Invitation:
     referral_code: str
     expires_at: datetime
 
-    def applicant(self, vault: Vault) -> Applicant:
-        """The same person at every use of any link that went to this address."""
-        user_id = f"web-{vault.index(self.email).hex()[:24]}"
+    def applicant(self, vault: Vault, known: str | None) -> Applicant:
+        """The same person at every use of any link that went to this address. `known`: whom the list has with
+        it already, under a name that came from an earlier data key."""
+        user_id = known or f"{WEB}{vault.index(self.email).hex()[:24]}"
         return Applicant(user_id, email=self.email, referral_code=self.referral_code or None)
 
 

@@ -154,6 +154,21 @@ def entry_of_user(session: Session, integration_id: str, external_user_id: str) 
     )
 
 
+def user_of_email(
+    session: Session, integration_id: str, indexes: Sequence[bytes], beginning: str
+) -> str | None:
+    return session.scalar(
+        select(Entry.external_user_id)
+        .where(
+            Entry.email_index.in_(indexes),
+            Entry.integration_id == integration_id,
+            Entry.external_user_id.startswith(beginning, autoescape=True),
+        )
+        .order_by(Entry.seq)
+        .limit(1)
+    )
+
+
 def entry(session: Session, entry_id: str) -> Entry | None:
     return session.get(Entry, entry_id, populate_existing=True)
 

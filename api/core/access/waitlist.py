@@ -106,6 +106,13 @@ def oldest_waiting(session: Session, integration_id: str, limit: int) -> Sequenc
     return queries.oldest_waiting(session, _integration(session, integration_id), limit)
 
 
+def user_of_email(
+    session: Session, vault: Vault, integration_id: str, email: str, beginning: str
+) -> str | None:
+    """Who is on the list with the address, of those whose `external_user_id` begins so."""
+    return queries.user_of_email(session, integration_id, vault.indexes(email), beginning)
+
+
 def entry(session: Session, entry_id: str) -> Entry:
     """Raises `NotFound`."""
     found = queries.entry(session, entry_id)

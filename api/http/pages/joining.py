@@ -123,7 +123,8 @@ def confirm(request: Request, at: At, token: Annotated[str, Form(max_length=2000
         raise NotFound("This link has ended.", fix="Ask for a new one on the homepage.")
     way = Way("redirect", home.door.return_urls[0], STATE)
     with at.transaction() as session:
-        who = invitation.applicant(at.vault)
+        known = waitlist.user_of_email(session, at.vault, home.door.id, invitation.email, invitations.WEB)
+        who = invitation.applicant(at.vault, known)
         entry_id, _ = waitlist.enter(session, at.vault, home.door.id, who, now, paused=home.paused)
         started = starts.start(session, entry_id, home.door.id, way, now)
     return _private(RedirectResponse(f"/w/{started.token}", 303))

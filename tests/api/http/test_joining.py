@@ -1,15 +1,17 @@
 """Joining from the homepage: by a link to one's own address, and nobody learns who else is there."""
 
 import re
+import secrets
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from api.core.crypto import Vault
+from api.core.crypto import Vault, data_keys
 from api.http import invitations
 from api.http.flag_board import FlagBoard
 from api.http.rate_limits import RateLimits
@@ -64,6 +66,18 @@ def test_a_link_leads_to_the_place_in_line_and_back_to_it(visit: Visit, outbox: 
     assert "You are on the list" in friend
     again = join(visit(), outbox, "zoe@example.net")
     assert code.group(1) in again and "So far: 1." in again
+
+
+def test_a_new_data_key_makes_nobody_a_second_person(app: FastAPI, visit: Visit, outbox: Outbox) -> None:
+    first = re.search(r'value="([0-9a-f]{12})"', join(visit(), outbox, "key@example.net"))
+    at: Services = app.state.services
+    ring = Vault([secrets.token_bytes(32), *data_keys(at.settings.service.data_key.get_secret_value())])
+    app.state.services = replace(at, vault=ring)
+    try:
+        again = join(visit(), outbox, "key@example.net")
+    finally:
+        app.state.services = at
+    assert first and first.group(1) in again
 
 
 def test_opening_the_link_joins_nobody(visit: Visit, outbox: Outbox, founder: TestClient) -> None:
