@@ -36,6 +36,12 @@ def trouble(flow: Any, flow_run: Any, state: Any) -> None:
         _log.warning("no alert for a failed run", flow=flow.name, kind=type(error).__name__)
 
 
+def trouble_unless_answered(flow: Any, flow_run: Any, state: Any) -> None:
+    """For `on_failure` of a flow whose answer may be no: that is no trouble of the flow's own."""
+    if state.name == "Failed":
+        trouble(flow, flow_run, state)
+
+
 def fine(flow: Any, flow_run: Any, state: Any) -> None:
     """For `on_completion`."""
     try:

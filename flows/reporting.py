@@ -17,6 +17,9 @@ from prefect.artifacts import (
 from api.core.drills import report
 from api.core.drills.records import DrillSummary
 from api.core.ports import Progress
+from api.core.preflight import report as preflight_report
+from api.core.preflight.records import Check, Result
+from api.core.preflight.service import Preflight
 
 UPDATE_EVERY_S = 1.0
 
@@ -62,6 +65,46 @@ class ProgressArtifact:
 
 def _amount(value: float, unit: str) -> str:
     return f"{value / 1_048_576:.1f} MB" if unit == "bytes" else f"{value:.0f} {unit}"
+
+
+class PreflightProgress:
+    """One bar for the whole run: how many checks are done, and which are being looked at."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done = total, 0
+        self._running: list[str] = []
+        created: Any = create_progress_artifact(progress=0.0, description=f"0 of {total} checks")
+        self._bar: UUID = created
+
+    def __call__(self, check: Check, result: Result | None) -> None:
+        if result is None:
+            self._running.append(check.name)
+            return
+        self._done += 1
+        self._running = [name for name in self._running if name != check.name]
+        now = f", looking at {', '.join(self._running)}" if self._running else ""
+        update_progress_artifact(
+            artifact_id=self._bar,
+            progress=100.0 * self._done / self._total,
+            description=f"{self._done} of {self._total} checks{now}",
+        )
+
+
+def report_preflight(run: Preflight) -> None:
+    """The verdict as Markdown and the checks as a table; the latest of each is kept under a fixed key."""
+    create_markdown_artifact(
+        key="preflight",
+        markdown=preflight_report.markdown(run),
+        description=f"{run.id}: {run.headline}"[:500],
+    )
+    create_table_artifact(
+        key="preflight-checks",
+        table=[
+            dict(zip(preflight_report.COLUMNS, row, strict=True))
+            for row in preflight_report.rows(run.results)
+        ],
+        description=f"{run.id}: checks",
+    )
 
 
 def report_drill(drill: DrillSummary) -> None:

@@ -9,13 +9,17 @@ from api import dispatching
 from api.core.alerts.desk import Desk
 from api.core.alerts.outbox import Words
 from api.core.clock import system_clock
+from api.core.crypto import Vault, data_keys
 from api.core.drills.drilling import STAGING, Drilling
 from api.core.drills.product import Visitor
 from api.core.drills.runner import DrillRun
 from api.core.drills.service import LOCK
 from api.core.errors import Conflict, Refused
 from api.core.keys import service as keys
+from api.core.masking import masked
 from api.core.ports import BackupKeeper, DatabaseProvider, HostingProvider, OnProgress
+from api.core.preflight import owner_calls, owners
+from api.core.preflight.records import Role
 from api.core.privacy import tombstones
 from api.core.webhooks.dispatcher import Ports
 from api.db import migrate
@@ -24,6 +28,7 @@ from api.db.locks import advisory_lock
 from api.providers.alerting import channels
 from api.providers.databases.registry import database_provider
 from api.providers.hosting import hosting_provider
+from api.providers.messaging import messenger
 from api.providers.messaging.outbox import Outbox
 from api.providers.product.visitor import HttpVisitor
 from api.settings import Settings, load
@@ -92,6 +97,24 @@ def visitor() -> AbstractContextManager[Visitor]:
 
 def mint_key(session: Session, integration_id: str, now: datetime) -> str:
     return keys.mint(session, integration_id, now)[1]
+
+
+@cache
+def vault() -> Vault:
+    service = settings().service
+    previous = service.data_key_previous
+    return Vault(
+        data_keys(service.data_key.get_secret_value(), previous.get_secret_value() if previous else None)
+    )
+
+
+def call_owner(role: Role, by: str) -> str:
+    """Send the owner a link that confirms; returns where to, masked. Raises `NotFound`, and what the
+    messenger raises."""
+    with transaction() as session:
+        call = owners.call(session, vault(), role, by, system_clock())
+    messenger(settings()).send(owner_calls.message(call, settings().platform.public_app_url))
+    return masked(call.address)
 
 
 @cache

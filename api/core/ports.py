@@ -6,7 +6,7 @@
 `Messenger`         how a login code reaches a person
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -228,6 +228,15 @@ class StoredObject:
     key: str
     size: int
     modified: datetime
+
+
+@runtime_checkable
+class VariableLister(Protocol):
+    """A hosting provider that can say which variables a service has."""
+
+    def variables(self, service: str) -> Collection[str]:
+        """Names only."""
+        ...
 
 
 class ObjectStore(Protocol):

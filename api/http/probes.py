@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from api.http.credentials import PUBLIC
 from api.http.services import Services, services
+from api.settings.fingerprint import configuration
 
 router = APIRouter(prefix="/api", tags=["probes"])
 
@@ -33,6 +34,7 @@ async def readyz(
             "environment": service.env,
             "deploy_id": service.deploy_id,
             "release": service.release,
+            "configuration": configuration(at.settings),
             "restored_copy": service.restored_copy,
             "as_of": service.as_of.isoformat() if service.as_of else None,
         }

@@ -52,7 +52,12 @@ class Readiness:
         started = time.monotonic()
         revision, failure = await self._revision()
         checks = {
-            "database": _check(not failure, failure, ms=round((time.monotonic() - started) * 1000, 1)),
+            "database": _check(
+                not failure,
+                failure,
+                ms=round((time.monotonic() - started) * 1000, 1),
+                postgres=self._connection.info.server_version // 10000 if self._connection else None,
+            ),
             "migrations": _check(
                 revision == self._expected,
                 "not known" if failure else "run the migrations of this release",

@@ -14,6 +14,7 @@ from api.settings.drills import DrillSettings
 from api.settings.group import Group
 from api.settings.messaging import MessagingSettings
 from api.settings.platform import PlatformSettings
+from api.settings.preflight import PreflightSettings
 from api.settings.service import ServiceSettings
 from api.settings.stack import StackSettings
 from api.settings.store import StoreSettings
@@ -24,6 +25,7 @@ __all__ = [
     "DrillSettings",
     "MessagingSettings",
     "PlatformSettings",
+    "PreflightSettings",
     "ServiceSettings",
     "Settings",
     "StackSettings",
@@ -42,6 +44,7 @@ class Settings:
     drills: DrillSettings
     messaging: MessagingSettings
     alerts: AlertSettings
+    preflight: PreflightSettings
 
 
 GROUPS: Mapping[str, type[Group]] = {
@@ -52,6 +55,7 @@ GROUPS: Mapping[str, type[Group]] = {
     "drills": DrillSettings,
     "messaging": MessagingSettings,
     "alerts": AlertSettings,
+    "preflight": PreflightSettings,
 }
 
 
@@ -66,6 +70,7 @@ def load(env_file: Path | None = None) -> Settings:
         drills=DrillSettings.read(file),
         messaging=MessagingSettings.read(file),
         alerts=AlertSettings.read(file),
+        preflight=PreflightSettings.read(file),
     )
 
 

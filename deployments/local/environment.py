@@ -7,12 +7,13 @@ kept, and what the environment of `firstuser up` sets. Addresses of the stack's 
 import base64
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import cache
 
 from dotenv import dotenv_values
 
 from api.settings import GROUPS
+from api.settings.twelve import PRODUCTION_ONLY
 from deployments.local.layout import StateFolder, write_private
 from deployments.local.ports import HOST, Ports
 
@@ -30,12 +31,6 @@ OWN_SECRETS = (
     "INTEGRATION_WIDGET_SIGNING_SECRET",
     "INTEGRATION_WEBHOOK_SIGNING_SECRET",
 )
-PRODUCTION_ONLY = {  # staging can reach no person, whatever happens
-    "TEXTBELT_API_KEY",
-    "SENDGRID_API_KEY",
-    "OPS_ALERT_WEBHOOK_URL",
-    "FIRSTUSER_OUTBOUND",
-}
 RING = ("_PREVIOUS", "_PENDING", "_VERSIONS")  # beside a secret while it is being replaced
 DATABASES = {"production": "firstuser", "staging": "firstuser_staging"}
 
@@ -119,7 +114,7 @@ def _new_secret(name: str) -> str:
     return secrets.token_urlsafe(48)
 
 
-def _without(values: Mapping[str, str], names: set[str]) -> dict[str, str]:
+def _without(values: Mapping[str, str], names: Set[str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if name not in names}
 
 

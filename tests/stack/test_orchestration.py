@@ -42,11 +42,13 @@ def test_deployments_are_scheduled_and_limited(prefect: httpx.Client) -> None:
         "prune",
         "alerts",
         "webhook-retries",
+        "preflight",
     }
-    for deployment in found.values():
+    for name, deployment in found.items():
         assert deployment["global_concurrency_limit"]["limit"] == 1
         assert deployment["work_pool_name"] == "local"
-        assert [schedule["active"] for schedule in deployment["schedules"]] == [True]
+        scheduled = [] if name == "preflight" else [True]  # a preflight is asked for
+        assert [schedule["active"] for schedule in deployment["schedules"]] == scheduled
 
 
 def test_a_second_start_duplicates_nothing_and_keeps_a_pause(

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     CheckConstraint,
     DateTime,
     ForeignKey,
@@ -31,6 +32,9 @@ class Space(Base):
     slug: Mapped[str] = mapped_column(Text, unique=True)
     name: Mapped[str] = mapped_column(Text)
     owner_id: Mapped[str] = mapped_column(ForeignKey("founders.id"), index=True)
+    synthetic: Mapped[bool] = mapped_column(
+        Boolean, server_default="false"
+    )  # the smoke test's own: no metric
     created_at: Mapped[datetime] = mapped_column(DateTime(True), server_default=func.now())
     created_xid: Mapped[int] = created_xid()
 

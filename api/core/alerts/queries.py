@@ -24,6 +24,18 @@ DUE, SENT, GIVEN_UP = "due", "sent", "given_up"
 _PENDING = (Outgoing.state == DUE, Outgoing.kind != "resolved")
 
 
+def acknowledged_by_code(session: Session, rule: str, since: datetime) -> Sequence[tuple[str, str, datetime]]:
+    """(alert, who, when) of messages of the rule that were sent and answered by their code."""
+    rows = session.execute(
+        select(AckCode.alert_id, AckCode.used_by, AckCode.used_at)
+        .join(Alert, Alert.id == AckCode.alert_id)
+        .join(Outgoing, Outgoing.id == AckCode.message_id)
+        .where(Alert.rule == rule, AckCode.used_at >= since, Outgoing.sent_at.is_not(None))
+        .order_by(AckCode.used_at)
+    )
+    return [(alert, who or "", when) for alert, who, when in rows if when is not None]
+
+
 def open_alert(session: Session, identity: str) -> Alert | None:
     """Locked until the transaction ends."""
     query = select(Alert).where(Alert.identity == identity, Alert.resolved_at.is_(None)).with_for_update()

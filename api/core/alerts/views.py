@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from api.core.alerts import queries
+from api.core.alerts.catalogue import TEST
 from api.core.alerts.messages import runbook
 from api.core.alerts.models import Alert, Outgoing
 from api.core.errors import NotFound
@@ -104,6 +105,11 @@ def occurrences(
 ) -> Sequence[tuple[datetime, Mapping[str, str]]]:
     """Everything that the alert stands for, newest first."""
     return [(one.at, one.detail) for one in queries.occurrences(session, alert_id, limit)]
+
+
+def received_tests(session: Session, since: datetime) -> Sequence[tuple[str, str, datetime]]:
+    """(alert, who, when) of test alerts that a person acknowledged by the link in the message (L2)."""
+    return queries.acknowledged_by_code(session, TEST.name, since)
 
 
 def channels(session: Session) -> Sequence[ChannelView]:

@@ -1,13 +1,14 @@
 """The `local` hosting provider: re-points `staging` of the embedded stack and restarts its process."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
+from dotenv import dotenv_values
 
 from api.core.errors import NotFound, Refused, TimedOut
 from api.core.ids import new_id
@@ -83,6 +84,11 @@ class LocalHosting:
         except httpx.HTTPError as error:
             return ServiceState(False, "", None, f"no answer ({type(error).__name__})")
         return _state(answer)
+
+    def variables(self, service: str) -> Collection[str]:
+        """Of production, too: its file is only read."""
+        found = dotenv_values(self._state_dir / "secrets" / f"{service}.env", interpolate=False)
+        return {name for name, value in found.items() if value}
 
     def base_url(self, service: str) -> str:
         if service not in SERVICES:
