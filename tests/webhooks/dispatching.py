@@ -26,9 +26,12 @@ m as (
 insert into webhook_deliveries (message_id, endpoint_id, next_attempt_at)
 select m.id, e.id, now() from m join e using (integration_id)
 """)
-_FAST = text(
-    "update webhook_endpoints set rate = 1e6, tokens = 1e6, concurrency = :c where integration_id = :i"
+_FAST = text("""
+with fast as (
+    update webhook_endpoints set rate = 1e6, concurrency = :c where integration_id = :i returning id
 )
+update webhook_lanes set tokens = 1e6 from fast where endpoint_id = fast.id
+""")
 
 
 def ports(engine: Engine, vault: Vault, sender: Sender | None = None, deadline_s: float = 5) -> Ports:
@@ -67,6 +70,7 @@ def clear(engine: Engine) -> None:
     with Session(engine) as session, session.begin():
         session.execute(text("truncate webhook_deliveries, webhook_messages, webhook_attempts"))
         session.execute(text("update webhook_endpoints set state = 'removed'"))
+        session.execute(text("update webhook_lanes set claimed_until = null, watermark = null"))
 
 
 def open_deliveries(engine: Engine) -> int:
@@ -83,3 +87,4 @@ def in_the_past(engine: Engine, by: timedelta = timedelta(days=5)) -> None:
             text("update webhook_deliveries set next_attempt_at = :n"), {"n": datetime.now(UTC) - by}
         )
         session.execute(text("update webhook_endpoints set not_before = null"))
+        session.execute(text("update webhook_lanes set watermark = null"))

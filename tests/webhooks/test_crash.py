@@ -37,13 +37,13 @@ def dispatcher(url: str, place: str = "never", after: int = 1) -> subprocess.Pop
 
 def claimed(engine: Engine) -> int:
     with Session(engine) as session:
-        query = text("select count(*) from webhook_deliveries where claim_id is not null")
+        query = text("select coalesce(sum(claimed), 0) from webhook_lanes where claimed_until is not null")
         return session.execute(query).scalar_one()
 
 
 def end_leases(engine: Engine) -> None:
     """A minute passes."""
-    over = "update webhook_deliveries set claimed_until = now() - interval '1 s' where claim_id is not null"
+    over = "update webhook_lanes set claimed_until = now() - interval '1 s' where claimed_until is not null"
     with Session(engine) as session, session.begin():
         session.execute(text(over))
 

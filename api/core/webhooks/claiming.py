@@ -1,14 +1,16 @@
 """Claiming what is due: fairly across endpoints, for the time of a lease, with the secrets to sign with.
 
-Claim, act, settle: a claim is committed before anything is sent. A worker that dies lets its lease run out,
-and another one claims; what it settles late is refused, because the claim is no longer its own.
+Claim, act, settle: a claim is committed before anything is sent. It holds an endpoint's lane, which only one
+worker does at a time, until all that was taken from it is settled. A worker that dies lets its lease run out,
+and another one claims; what it settles late is refused, because the claim is no longer the lane's last.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
+from sqlalchemy import RowMapping
 from sqlalchemy.orm import Session
 
 from api.core.crypto import Vault
@@ -17,7 +19,8 @@ from api.core.webhooks.breaker import Health
 
 LEASE = timedelta(seconds=60)
 MOST = 500
-_ENDPOINTS = 200
+_PAGE = 32
+_LAST = "~"  # behind every id
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One delivery to be sent now: these bytes, under the message's id."""
+    """One delivery to be sent now: these bytes, under the message's id. `claim_id` is its lane's."""
 
     id: UUID
-    claim_id: UUID
+    claim_id: int
     endpoint: Endpoint
     message_id: str
     body: bytes
@@ -52,53 +55,94 @@ def claim(
     behind: str = "",
     most: int = MOST,
 ) -> Sequence[Claimed]:
-    """`may_send` of an integration's id: what is paused stays due. `behind`: the endpoint to go on after."""
-    delivery_queries.reap(session, now)
-    found = [
-        row
-        for row in delivery_queries.candidates(session, now, behind, _ENDPOINTS)
-        if may_send(row["integration_id"])
-    ]
-    tokens = {row["id"]: breaker.refilled(row["tokens"], row["rate"], row["tokens_at"], now) for row in found}
-    quotas = {
-        row["id"]: breaker.quota(
-            Health(row["failures"], row["failing_since"], row["not_before"]),
-            row["concurrency"],
-            tokens[row["id"]],
-            now,
-        )
-        for row in found
-    }
-    quotas = {endpoint: quota for endpoint, quota in quotas.items() if quota}
-    if not quotas:
-        return []
-    claim_id = uuid4()
-    rows = delivery_queries.claim(session, quotas, claim_id, now, now + LEASE, most)
-    for row in rows:
-        tokens[row["endpoint_id"]] -= 1
-    used = {row["endpoint_id"] for row in rows}
-    delivery_queries.spend(session, {endpoint: tokens[endpoint] for endpoint in sorted(used)}, now)
-    endpoints = {
-        row["id"]: Endpoint(
-            row["id"],
-            row["integration_id"],
-            row["url"],
-            row["concurrency"],
-            secrets.valid(session, vault, row["integration_id"], now, fallback),
-            failing=bool(row["failures"]),
-        )
-        for row in found
-        if row["id"] in used
-    }
+    """`may_send` of an integration's id: what is paused stays due. `behind`: the endpoint to go on after.
+    Endpoint by endpoint, so the last one's is where the next claim goes on."""
+    found: dict[str, RowMapping] = {}
+    rows: list[RowMapping] = []
+    for page in _pages(session, now, behind):
+        asked = {row["id"]: row for row in page if may_send(row["integration_id"])}
+        found |= asked
+        rows += _take(session, asked, now, most - len(rows))
+        if len(rows) >= most:
+            break
+    used = {row["endpoint_id"]: found[row["endpoint_id"]] for row in rows}
+    endpoints = _endpoints(session, vault, used, now, fallback)
     return [
         Claimed(
             row["id"],
-            claim_id,
+            used[row["endpoint_id"]]["claim_id"] + 1,
             endpoints[row["endpoint_id"]],
             f"msg_{row['message_id'].hex}",
-            bytes(row["body"]),
+            row["body"],
             row["attempts"],
             row["created_at"],
         )
         for row in rows
     ]
+
+
+def sweep(session: Session) -> None:
+    """What is due and was passed over is found again: it was published late, or dated back. For a loop to do
+    once a minute."""
+    delivery_queries.sweep(session)
+
+
+def _pages(session: Session, now: datetime, behind: str) -> Iterator[Sequence[RowMapping]]:
+    """Once around."""
+    for first, last in ((behind, _LAST), ("", behind)):
+        full = first < last
+        while full:
+            page = delivery_queries.candidates(session, now, first, last, _PAGE)
+            if page:
+                yield page
+                first = page[-1]["id"]
+            full = len(page) == _PAGE
+
+
+def _take(
+    session: Session, asked: Mapping[str, RowMapping], now: datetime, most: int
+) -> Sequence[RowMapping]:
+    tokens = {
+        endpoint: breaker.refilled(row["tokens"], row["rate"], row["tokens_at"], now)
+        for endpoint, row in asked.items()
+    }
+    quotas = {
+        endpoint: breaker.quota(
+            Health(row["failures"], row["failing_since"], row["not_before"]),
+            row["concurrency"],
+            tokens[endpoint],
+            now,
+        )
+        for endpoint, row in asked.items()
+    }
+    wanted = {endpoint: row["claim_id"] for endpoint, row in asked.items() if quotas[endpoint]}
+    held = delivery_queries.hold_lanes(session, wanted, now) if wanted else set[str]()
+    mine = [endpoint for endpoint in wanted if endpoint in held]
+    if not mine:
+        return []
+    columns = {
+        "endpoints": mine,
+        "claims": [wanted[endpoint] for endpoint in mine],
+        "quotas": [quotas[endpoint] for endpoint in mine],
+        "tokens": [tokens[endpoint] for endpoint in mine],
+        "since": [asked[endpoint]["since"] for endpoint in mine],
+    }
+    return delivery_queries.take(session, columns, now, now + LEASE, most)
+
+
+def _endpoints(
+    session: Session, vault: Vault, used: Mapping[str, RowMapping], now: datetime, fallback: str | None
+) -> dict[str, Endpoint]:
+    integrations = sorted({row["integration_id"] for row in used.values()})
+    keys = secrets.valid_of_all(session, vault, integrations, now, fallback)
+    return {
+        endpoint: Endpoint(
+            endpoint,
+            row["integration_id"],
+            row["url"],
+            row["concurrency"],
+            keys[row["integration_id"]],
+            failing=bool(row["failures"]),
+        )
+        for endpoint, row in used.items()
+    }

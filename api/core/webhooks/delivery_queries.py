@@ -1,100 +1,127 @@
-"""SQL of the queue of deliveries."""
+"""SQL of the queue of deliveries: lanes are held, deliveries taken from them and settled."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
-# Endpoints that have something open, found by skipping from one to the next in the index; those that another
-# worker is claiming for are passed over. The row is held so that two claims never serve one endpoint.
+LAG = timedelta(seconds=5)
+
+# Endpoints with something due in lanes that nobody holds, in the order of their ids. Each is asked by three
+# steps down an index, whatever lies in the queue, and whatever is gone and kept from being cleared away by a
+# long snapshot. A lease that ran out may have left something behind the watermark.
 _CANDIDATES = text("""
-with recursive waiting(endpoint_id) as (
-    select min(endpoint_id) from webhook_deliveries where state = 'open' and claim_id is null
-    union all
-    select (select min(endpoint_id) from webhook_deliveries
-            where state = 'open' and claim_id is null and endpoint_id > waiting.endpoint_id)
-    from waiting where waiting.endpoint_id is not null
-)
-select e.id, e.integration_id, e.url, e.concurrency, e.rate, e.tokens, e.tokens_at,
-       e.failures, e.failing_since, e.not_before
-from waiting join webhook_endpoints as e on e.id = waiting.endpoint_id
-where e.state = 'enabled' and (e.not_before is null or e.not_before <= :now)
-and exists (
-    select from webhook_deliveries as d
-    where d.endpoint_id = e.id and d.state = 'open' and d.claim_id is null and d.next_attempt_at <= :now
-)
-and not exists (
-    select from webhook_deliveries as d where d.endpoint_id = e.id and d.claim_id is not null
-)
-order by e.id <= :behind, e.id
-limit :most
-for no key update of e skip locked
+select e.id, e.integration_id, e.url, e.concurrency, e.rate, e.failures, e.failing_since, e.not_before,
+       lane.claim_id, lane.tokens, lane.tokens_at, lane.since
+from webhook_endpoints as e
+cross join lateral (
+    select claim_id, claimed_until, tokens, tokens_at,
+           case when claimed_until is null then watermark end as since
+    from webhook_lanes where endpoint_id = e.id order by claim_id desc limit 1
+) as lane
+cross join lateral (
+    select from webhook_deliveries
+    where endpoint_id = e.id and state = 'open' and next_attempt_at <= :now
+    and next_attempt_at >= coalesce(lane.since, '-infinity') limit 1
+) as due
+where e.id > :behind and e.id <= :last and e.state = 'enabled'
+and (e.not_before is null or e.not_before <= :now)
+and (lane.claimed_until is null or lane.claimed_until < :now)
+order by e.id limit :most
 """)
 
-_CLAIM = text("""
-with picked as (
-    select d.id, d.message_id
-    from unnest(cast(:endpoints as text[]), cast(:quotas as integer[])) as asked(endpoint_id, quota)
-    cross join lateral (
-        select id, message_id from webhook_deliveries
-        where endpoint_id = asked.endpoint_id and state = 'open' and claim_id is null
-        and next_attempt_at <= :now
-        order by next_attempt_at limit asked.quota for update skip locked
+# Who else is claiming is passed over; who claimed in between has raised the number.
+_HOLD_LANES = text("""
+select l.endpoint_id
+from unnest(cast(:endpoints as text[]), cast(:claims as bigint[])) as asked(endpoint_id, claim_id)
+join webhook_lanes as l on l.endpoint_id = asked.endpoint_id and l.claim_id = asked.claim_id
+where l.claimed_until is null or l.claimed_until < :now
+for no key update of l skip locked
+""")
+
+# A transaction that began up to `:lag` ago may yet commit what is due since then.
+_TAKE = text("""
+with asked as (
+    select * from unnest(
+        cast(:endpoints as text[]), cast(:claims as bigint[]), cast(:quotas as integer[]),
+        cast(:tokens as double precision[]), cast(:since as timestamptz[])
+    ) with ordinality as asked(endpoint_id, claim_id, quota, tokens, since, place)
+), picked as materialized (
+    select asked.endpoint_id, asked.place, d.*
+    from asked cross join lateral (
+        select id, message_id, attempts, created_at, next_attempt_at from webhook_deliveries
+        where endpoint_id = asked.endpoint_id and state = 'open' and next_attempt_at <= :now
+        and next_attempt_at >= coalesce(asked.since, '-infinity')
+        order by next_attempt_at limit asked.quota
     ) as d
-    where not exists (
-        select from webhook_deliveries as b where b.endpoint_id = asked.endpoint_id and b.claim_id is not null
-    )
     limit :most
+), taken as (
+    update webhook_lanes as l set
+        claim_id = l.claim_id + 1, claimed_until = :until, claimed_to = p.last, claimed = p.count,
+        watermark = least(p.last, :now - :lag), tokens = asked.tokens - p.count, tokens_at = :now
+    from (
+        select endpoint_id, count(*) as count, max(next_attempt_at) as last from picked group by endpoint_id
+    ) as p join asked on asked.endpoint_id = p.endpoint_id
+    where l.endpoint_id = asked.endpoint_id and l.claim_id = asked.claim_id
 )
-update webhook_deliveries as d set claim_id = :claim, claimed_until = :until
-from picked join webhook_messages as m on m.id = picked.message_id
-where d.id = picked.id
-returning d.id, d.message_id, d.endpoint_id, d.attempts, d.created_at, m.body
+select p.id, p.message_id, p.endpoint_id, p.attempts, p.created_at, m.body
+from picked as p join webhook_messages as m on m.id = p.message_id
+order by p.place, p.next_attempt_at
 """)
 
-_SPEND = text("""
-update webhook_endpoints as e set tokens = spent.tokens, tokens_at = :now
-from unnest(cast(:endpoints as text[]), cast(:tokens as double precision[])) as spent(id, tokens)
-where e.id = spent.id
-""")
-
-_REAP = text("""
-update webhook_deliveries set claim_id = null, claimed_until = null
-where claim_id is not null and claimed_until < :now
+_SWEEP = text("""
+update webhook_lanes as l set watermark = missed.first
+from webhook_endpoints as e
+cross join lateral (
+    select claim_id, watermark from webhook_lanes where endpoint_id = e.id order by claim_id desc limit 1
+) as lane
+cross join lateral (
+    select min(next_attempt_at) as first from webhook_deliveries
+    where endpoint_id = e.id and state = 'open' and next_attempt_at < lane.watermark
+) as missed
+where l.endpoint_id = e.id and l.claim_id = lane.claim_id and missed.first is not null
 """)
 
 _SETTLE = text("""
 with given as (
     select * from unnest(
-        cast(:id as uuid[]), cast(:claim_id as uuid[]), cast(:outcome as text[]),
-        cast(:attempts as integer[]), cast(:next_attempt_at as timestamptz[]), cast(:at as timestamptz[]),
-        cast(:latency_ms as integer[]), cast(:status as integer[]), cast(:failure as text[]),
-        cast(:detail as text[]), cast(:address as text[]), cast(:response as text[])
-    ) as g(id, claim_id, outcome, attempts, next_attempt_at, at, latency_ms, status, failure, detail,
-           address, response)
+        cast(:id as uuid[]), cast(:endpoint_id as text[]), cast(:claim_id as bigint[]),
+        cast(:outcome as text[]), cast(:attempts as integer[]), cast(:next_attempt_at as timestamptz[]),
+        cast(:at as timestamptz[]), cast(:latency_ms as integer[]), cast(:status as integer[]),
+        cast(:failure as text[]), cast(:detail as text[]), cast(:address as text[]),
+        cast(:response as text[])
+    ) as g(id, endpoint_id, claim_id, outcome, attempts, next_attempt_at, at, latency_ms, status, failure,
+           detail, address, response)
+), held as (
+    update webhook_lanes as l set
+        claimed = l.claimed - g.count,
+        claimed_until = case when l.claimed > g.count then l.claimed_until end
+    from (select endpoint_id, claim_id, count(*) as count from given group by 1, 2) as g
+    where l.endpoint_id = g.endpoint_id and l.claim_id = g.claim_id and l.claimed_until is not null
+    returning l.endpoint_id, l.claim_id
+), mine as materialized (
+    select given.* from given join held using (endpoint_id, claim_id)
 ), done as (
-    delete from webhook_deliveries as d using given as g
-    where d.id = g.id and d.claim_id = g.claim_id and g.outcome = 'delivered'
-    returning d.id, d.message_id, d.endpoint_id
+    delete from webhook_deliveries as d using mine as g
+    where d.id = g.id and g.outcome = 'delivered'
+    returning d.id, d.message_id
 ), kept as (
     update webhook_deliveries as d set
         state = case when g.outcome = 'exhausted' then 'exhausted' else 'open' end,
-        attempts = g.attempts, next_attempt_at = coalesce(g.next_attempt_at, d.next_attempt_at),
-        claim_id = null, claimed_until = null
-    from given as g
-    where d.id = g.id and d.claim_id = g.claim_id and g.outcome <> 'delivered'
-    returning d.id, d.message_id, d.endpoint_id
+        attempts = g.attempts, next_attempt_at = coalesce(g.next_attempt_at, d.next_attempt_at)
+    from mine as g where d.id = g.id and g.outcome <> 'delivered'
+    returning d.id, d.message_id
 ), settled as (
     select * from done union all select * from kept
 ), noted as (
     insert into webhook_attempts (delivery_id, message_id, endpoint_id, number, outcome, at, latency_ms,
                                   status, failure, detail, address, response)
-    select s.id, s.message_id, s.endpoint_id, g.attempts, g.outcome, g.at, g.latency_ms, g.status, g.failure,
+    select s.id, s.message_id, g.endpoint_id, g.attempts, g.outcome, g.at, g.latency_ms, g.status, g.failure,
            g.detail, g.address, g.response
-    from settled as s join given as g on g.id = s.id where g.outcome <> 'released'
+    from settled as s join mine as g on g.id = s.id where g.outcome <> 'released'
 )
 select id from settled
 """)
@@ -137,25 +164,30 @@ def clock(session: Session) -> datetime:
     return session.scalars(_CLOCK).one()
 
 
-def candidates(session: Session, now: datetime, behind: str, most: int) -> Sequence[RowMapping]:
-    """Endpoints with something due, beginning behind one of them; held until the transaction ends."""
-    return session.execute(_CANDIDATES, {"now": now, "behind": behind, "most": most}).mappings().all()
+def candidates(session: Session, now: datetime, behind: str, last: str, most: int) -> Sequence[RowMapping]:
+    """Endpoints with something due and nobody at it, from behind one up to another one; `since` is where in
+    their queues to begin."""
+    given = {"now": now, "behind": behind, "last": last, "most": most}
+    return session.execute(_CANDIDATES, given).mappings().all()
 
 
-def claim(
-    session: Session, quotas: Mapping[str, int], claim_id: UUID, now: datetime, until: datetime, most: int
+def hold_lanes(session: Session, claims: Mapping[str, int], now: datetime) -> set[str]:
+    """Those that are the caller's until the transaction ends. `claims` says how often each was claimed."""
+    given = {"endpoints": list(claims), "claims": list(claims.values()), "now": now}
+    return set(session.scalars(_HOLD_LANES, given))
+
+
+def take(
+    session: Session, columns: Mapping[str, list[Any]], now: datetime, until: datetime, most: int
 ) -> Sequence[RowMapping]:
-    given = {"endpoints": list(quotas), "quotas": list(quotas.values()), "now": now, "most": most}
-    return session.execute(_CLAIM, given | {"claim": claim_id, "until": until}).mappings().all()
+    """From lanes that are held, in the order given, the longest due first."""
+    given = {"now": now, "until": until, "most": most, "lag": LAG}
+    return session.execute(_TAKE, {**columns, **given}).mappings().all()
 
 
-def spend(session: Session, tokens: Mapping[str, float], now: datetime) -> None:
-    session.execute(_SPEND, {"endpoints": list(tokens), "tokens": list(tokens.values()), "now": now})
-
-
-def reap(session: Session, now: datetime) -> None:
-    """What a worker claimed and never settled is due again."""
-    session.execute(_REAP, {"now": now})
+def sweep(session: Session) -> None:
+    """Whatever is due behind a watermark comes before it again."""
+    session.execute(_SWEEP)
 
 
 def settle(session: Session, columns: Mapping[str, list[Any]]) -> set[UUID]:

@@ -31,6 +31,8 @@ from api.db.engine import DATABASE_AWAY
 BACKLOG = 1500
 """Claimed deliveries that are getting on: with fewer, more are claimed."""
 
+SWEEP_S = 60.0
+
 _SETTLE_AT = 200
 _SETTLE_EVERY_S = 0.02
 _LAST_START_S = LEASE.total_seconds() - 25  # an attempt's deadline, and time to settle it
@@ -76,7 +78,7 @@ class Dispatcher:
         self._claimed = 0
         self._behind = ""
         self._clock: tuple[datetime, float] | None = None
-        self._lease_until = 0.0
+        self._sweep_at = 0.0
         self._changed = asyncio.Event()
         self.last_round = monotonic()
 
@@ -127,10 +129,14 @@ class Dispatcher:
         for endpoint in {one.endpoint.id for one in claimed}:
             self._start(endpoint, asked + _LAST_START_S)
         if claimed:
-            self._behind = max(one.endpoint.id for one in claimed)
+            self._behind = claimed[-1].endpoint.id
         return len(claimed)
 
     def _claim_now(self) -> tuple[Sequence[Claimed], datetime, float]:
+        if monotonic() > self._sweep_at:
+            with self._ports.transaction() as session:
+                claiming.sweep(session)
+            self._sweep_at = monotonic() + SWEEP_S
         with self._ports.transaction() as session:
             now, asked = delivery_queries.clock(session), monotonic()
             may_send = self._ports.may_send(session)

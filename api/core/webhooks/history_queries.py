@@ -14,14 +14,14 @@ select e.*, (select count(*) from webhook_deliveries as d
        (select count(*) from webhook_deliveries as d
         where d.endpoint_id = e.id and d.state = 'exhausted') as exhausted,
        (select min(next_attempt_at) from webhook_deliveries as d
-        where d.endpoint_id = e.id and d.state = 'open' and d.claim_id is null) as next_attempt_at
+        where d.endpoint_id = e.id and d.state = 'open') as next_attempt_at
 from webhook_endpoints as e
 where e.integration_id = any(:integrations) and e.state <> 'removed' order by e.created_at, e.id
 """)
 _ENDPOINT = text("select * from webhook_endpoints where id = :id and state <> 'removed'")
 _ADD_ENDPOINT = text("""
-insert into webhook_endpoints (id, integration_id, url, event_types, created_at, tokens_at)
-values (:id, :integration_id, :url, :event_types, :now, :now)
+insert into webhook_endpoints (id, integration_id, url, event_types, created_at)
+values (:id, :integration_id, :url, :event_types, :now)
 """)
 _CHANGE_ENDPOINT = text("""
 update webhook_endpoints set event_types = coalesce(cast(:event_types as text[]), event_types),
@@ -32,11 +32,19 @@ update webhook_endpoints set event_types = coalesce(cast(:event_types as text[])
 where id = :id
 """)
 
+# A claim takes what was due first: all that is due by the moment that its lane names.
+_IN_FLIGHT = """
+(d.state = 'open' and exists (
+    select from (select * from webhook_lanes as l where l.endpoint_id = d.endpoint_id
+                 order by l.claim_id desc limit 1) as lane
+    where lane.claimed_until is not null and d.next_attempt_at <= lane.claimed_to
+))"""
+
 # What is delivered has no row of its own any more: its last attempt stands for it.
-_DELIVERIES = text("""
+_DELIVERIES = text(f"""
 select * from (
     select d.id, d.message_id, d.endpoint_id, d.state, d.attempts, d.next_attempt_at, d.created_at,
-           d.claim_id is not null as in_flight
+           {_IN_FLIGHT} as in_flight
     from webhook_deliveries as d where d.endpoint_id = :endpoint
     union all
     select a.delivery_id, a.message_id, a.endpoint_id, 'delivered', a.number, null, a.at, false
@@ -45,25 +53,25 @@ select * from (
 where (cast(:behind as uuid) is null or d.id < :behind)
 and (cast(:state as text) is null or d.state = :state)
 order by d.id desc limit :most
-""")
+""")  # noqa: S608  literals of this file
 _MESSAGES = text("select id, type, body, created_at from webhook_messages where id = any(:ids)")
 _ATTEMPTS = text("""
 select delivery_id, number, outcome, at, latency_ms, status, failure, detail, address, response
 from webhook_attempts where endpoint_id = :endpoint and delivery_id = :delivery order by at, number
 """)
-_PLACE = text("""
-select endpoint_id, message_id, state, claim_id is not null as in_flight, attempts, next_attempt_at,
-       created_at
-from webhook_deliveries where id = :id
+_PLACE = text(f"""
+select endpoint_id, message_id, state, {_IN_FLIGHT} as in_flight, attempts, next_attempt_at, created_at
+from webhook_deliveries as d where id = :id
 union all
 (select endpoint_id, message_id, 'delivered', false, number, null, at from webhook_attempts
  where endpoint_id = any(:endpoints) and delivery_id = :id and outcome = 'delivered' limit 1)
 limit 1
-""")
-_REOPEN = text("""
-update webhook_deliveries set state = 'open', attempts = 0, next_attempt_at = least(next_attempt_at, :now)
-where id = :id and claim_id is null returning id
-""")
+""")  # noqa: S608  literals of this file
+_REOPEN = text(f"""
+update webhook_deliveries as d set state = 'open', attempts = 0,
+    next_attempt_at = case when state = 'open' then least(next_attempt_at, :now) else :now end
+where id = :id and not {_IN_FLIGHT} returning id
+""")  # noqa: S608  literals of this file
 _REDELIVER = text("""
 insert into webhook_deliveries (message_id, endpoint_id, next_attempt_at)
 select id, :endpoint, :now from webhook_messages where id = :message returning id
@@ -116,10 +124,10 @@ where id = :id and integration_id = any(:integrations) and state = 'running' ret
 _EXHAUSTED = text("select count(*) from webhook_deliveries where state = 'exhausted'")
 _KEEP_DAYS = text("select keep_webhook_days(cast(:first as date), cast(:last as date))")
 _DROP_DAYS = text("select drop_webhook_days(cast(:before as date))")
-_GIVE_UP = text("""
-update webhook_deliveries set state = 'exhausted'
-where state = 'open' and claim_id is null and created_at < :before
-""")
+_GIVE_UP = text(f"""
+update webhook_deliveries as d set state = 'exhausted'
+where state = 'open' and created_at < :before and not {_IN_FLIGHT}
+""")  # noqa: S608  literals of this file
 _DROP_MESSAGES = text("""
 with gone as (
     delete from webhook_messages as m where m.created_at < :before

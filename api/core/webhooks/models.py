@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -63,12 +64,30 @@ class WebhookEndpoint(Base):
     disabled_reason: Mapped[str] = mapped_column(Text, server_default="")
     concurrency: Mapped[int] = mapped_column(Integer, server_default="8")
     rate: Mapped[float] = mapped_column(Double, server_default="100")
-    tokens: Mapped[float] = mapped_column(Double, server_default="200")
-    tokens_at: Mapped[datetime] = mapped_column(DateTime(True), server_default=func.now())
     failures: Mapped[int] = mapped_column(Integer, server_default="0")
     failing_since: Mapped[datetime | None] = mapped_column(DateTime(True))
     not_before: Mapped[datetime | None] = mapped_column(DateTime(True))
     created_at: Mapped[datetime] = mapped_column(DateTime(True), server_default=func.now())
+
+
+class WebhookLane(Base):
+    """Who sends to an endpoint now. `claim_id` counts the claims and fences them; until `claimed_until` the
+    last one holds the lane, with `claimed` deliveries left, all due by `claimed_to`. Nothing is looked for
+    that was due before `watermark`, until a sweep puts it back. `tokens` as of `tokens_at` are the bucket of
+    its rate."""
+
+    __tablename__ = "webhook_lanes"
+
+    endpoint_id: Mapped[str] = mapped_column(
+        ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), primary_key=True
+    )
+    claim_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, server_default="0")
+    claimed_until: Mapped[datetime | None] = mapped_column(DateTime(True))
+    claimed_to: Mapped[datetime | None] = mapped_column(DateTime(True))
+    claimed: Mapped[int] = mapped_column(Integer, server_default="0")
+    watermark: Mapped[datetime | None] = mapped_column(DateTime(True))
+    tokens: Mapped[float] = mapped_column(Double, server_default="200")
+    tokens_at: Mapped[datetime] = mapped_column(DateTime(True), server_default=func.now())
 
 
 class WebhookMessage(Base):
@@ -94,13 +113,7 @@ class WebhookDelivery(Base):
             "ix_webhook_deliveries_due",
             "endpoint_id",
             "next_attempt_at",
-            postgresql_where=text("state = 'open' and claim_id is null"),
-        ),
-        Index(
-            "ix_webhook_deliveries_claimed",
-            "endpoint_id",
-            "claimed_until",
-            postgresql_where=text("claim_id is not null"),
+            postgresql_where=text("state = 'open'"),
         ),
         Index(
             "ix_webhook_deliveries_exhausted",
@@ -116,8 +129,6 @@ class WebhookDelivery(Base):
     state: Mapped[str] = mapped_column(Text, server_default="open")
     next_attempt_at: Mapped[datetime] = mapped_column(DateTime(True))
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")
-    claim_id: Mapped[UUID | None] = mapped_column(Uuid)
-    claimed_until: Mapped[datetime | None] = mapped_column(DateTime(True))
     replay_id: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(True), server_default=func.now())
 

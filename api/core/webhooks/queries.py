@@ -40,6 +40,14 @@ def valid_secrets(session: Session, integration_id: str, now: datetime) -> Seque
     return session.scalars(_newest_first(integration_id).where(_valid(now))).all()
 
 
+def valid_secrets_of_all(
+    session: Session, integration_ids: Sequence[str], now: datetime
+) -> Sequence[WebhookSecret]:
+    """Newest first."""
+    query = select(WebhookSecret).where(WebhookSecret.integration_id.in_(integration_ids), _valid(now))
+    return session.scalars(query.order_by(WebhookSecret.created_at.desc(), WebhookSecret.id.desc())).all()
+
+
 def expire_secrets(session: Session, integration_id: str, now: datetime, until: datetime) -> None:
     """What is valid now ends at `until`, or earlier where that was so."""
     session.execute(

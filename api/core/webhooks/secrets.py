@@ -1,5 +1,6 @@
 """Signing secrets of an integration: sealed at rest, several valid at once while a rotation is under way."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -98,8 +99,22 @@ def valid(
     session: Session, vault: Vault, integration_id: str, now: datetime, fallback: str | None = None
 ) -> list[str]:
     """What to sign with now, newest first, noted as used; `fallback` only where the integration has none."""
-    found = queries.valid_secrets(session, integration_id, now)
-    if not found:
-        return [fallback] if fallback else []
-    queries.touch_secrets(session, [one.id for one in found], now, _TOUCH_EVERY)
-    return [vault.open(one.secret_cipher, one.id) for one in found]
+    return valid_of_all(session, vault, [integration_id], now, fallback)[integration_id]
+
+
+def valid_of_all(
+    session: Session,
+    vault: Vault,
+    integration_ids: Sequence[str],
+    now: datetime,
+    fallback: str | None = None,
+) -> dict[str, list[str]]:
+    """The same of many integrations."""
+    found = queries.valid_secrets_of_all(session, integration_ids, now) if integration_ids else []
+    stale = [one.id for one in found if one.last_used_at is None or one.last_used_at < now - _TOUCH_EVERY]
+    if stale:
+        queries.touch_secrets(session, stale, now, _TOUCH_EVERY)
+    keys: dict[str, list[str]] = {integration_id: [] for integration_id in integration_ids}
+    for one in found:
+        keys[one.integration_id].append(vault.open(one.secret_cipher, one.id))
+    return {integration_id: own or ([fallback] if fallback else []) for integration_id, own in keys.items()}

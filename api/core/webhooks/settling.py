@@ -79,6 +79,7 @@ def _columns(tried: Sequence[Tried]) -> dict[str, list[object]]:
     none = Attempt(None)
     return {
         "id": [one.claimed.id for one in tried],
+        "endpoint_id": [one.claimed.endpoint.id for one in tried],
         "claim_id": [one.claimed.claim_id for one in tried],
         "outcome": [one.verdict.outcome.value for one in tried],
         "attempts": [one.verdict.attempts for one in tried],

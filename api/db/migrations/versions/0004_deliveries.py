@@ -5,6 +5,11 @@ or a thousand, need not know of webhooks. Bodies carry our own ids and nothing e
 
 Deliveries hold what is open or exhausted; what has been delivered lives on as its attempts. They name their
 message and endpoint without a foreign key: its check would lock the endpoint's row at every event.
+
+Who is sending to an endpoint stands in its lane, not in each delivery: a claim writes one small row. Under a
+snapshot that is held for long (a backup, a report) no old version of a row can be cleared away, so a lane is
+read by its highest `claim_id`, which each claim raises: the index leads to the newest version, past any
+number of old ones. `watermark` does the same for deliveries that are gone.
 """
 
 from alembic import op
@@ -27,8 +32,6 @@ create table webhook_endpoints (
     disabled_reason text not null default '',
     concurrency integer not null default 8,
     rate double precision not null default 100,
-    tokens double precision not null default 200,
-    tokens_at timestamptz not null default now(),
     failures integer not null default 0,
     failing_since timestamptz,
     not_before timestamptz,
@@ -37,6 +40,27 @@ create table webhook_endpoints (
 create index ix_webhook_endpoints_integration_id on webhook_endpoints (integration_id);
 create unique index uq_webhook_endpoints_integration_id on webhook_endpoints (integration_id)
     where registered;
+
+create table webhook_lanes (
+    endpoint_id text not null
+        constraint fk_webhook_lanes_endpoint_id_webhook_endpoints
+        references webhook_endpoints on delete cascade,
+    claim_id bigint not null default 0,
+    claimed_until timestamptz,
+    claimed_to timestamptz,
+    claimed integer not null default 0,
+    watermark timestamptz,
+    tokens double precision not null default 200,
+    tokens_at timestamptz not null default now(),
+    constraint pk_webhook_lanes primary key (endpoint_id, claim_id)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+create function open_webhook_lane() returns trigger language plpgsql as $$
+begin
+    insert into webhook_lanes (endpoint_id) values (new.id);
+    return null;
+end $$;
+create trigger webhook_endpoints_opened after insert on webhook_endpoints
+    for each row execute function open_webhook_lane();
 
 create function keep_registered_endpoint() returns trigger language plpgsql as $$
 begin
@@ -78,15 +102,11 @@ create table webhook_deliveries (
         constraint ck_webhook_deliveries_state check (state in ('open', 'exhausted')),
     next_attempt_at timestamptz not null,
     attempts integer not null default 0,
-    claim_id uuid,
-    claimed_until timestamptz,
     replay_id text,
     created_at timestamptz not null default now()
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 create index ix_webhook_deliveries_due on webhook_deliveries (endpoint_id, next_attempt_at)
-    where state = 'open' and claim_id is null;
-create index ix_webhook_deliveries_claimed on webhook_deliveries (endpoint_id, claimed_until)
-    where claim_id is not null;
+    where state = 'open';
 create index ix_webhook_deliveries_exhausted on webhook_deliveries (endpoint_id, id)
     where state = 'exhausted';
 
@@ -200,7 +220,9 @@ begin
                  to_char(moment at time zone 'UTC', 'YYYY-MM-DD"T"HH24\\:MI\\:SS.MS"Z"') as timestamp,
                  facts as data) as event;
     insert into webhook_deliveries (message_id, endpoint_id, next_attempt_at)
-    select message, id, least(moment, now()) from webhook_endpoints
+    select message, id, greatest(least(moment, now()), (
+        select watermark from webhook_lanes where endpoint_id = id order by claim_id desc limit 1
+    )) from webhook_endpoints
     where integration_id = integration and state <> 'removed'
     and (event_types = '{}' and kind <> all ('{user.live,user.left}') or kind = any(event_types));
     return 'msg_' || replace(message::text, '-', '');
@@ -337,6 +359,7 @@ def downgrade() -> None:
     )
     op.execute(
         "drop table webhook_live, webhook_replays, webhook_attempts, webhook_deliveries, webhook_messages,"
-        " webhook_endpoints"
+        " webhook_lanes, webhook_endpoints"
     )
+    op.execute("drop function open_webhook_lane()")
     op.execute("drop schema webhook_days")

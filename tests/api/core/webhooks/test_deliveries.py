@@ -145,7 +145,8 @@ def test_a_pause_holds_what_is_due(session: Session, vault: Vault) -> None:
 
 def test_the_rate_of_an_endpoint_holds(session: Session, vault: Vault) -> None:
     integration = told(session, vault)
-    session.execute(text("update webhook_endpoints set rate = 2, tokens = 3, tokens_at = :n"), {"n": NOW})
+    session.execute(text("update webhook_endpoints set rate = 2"))
+    session.execute(text("update webhook_lanes set tokens = 3, tokens_at = :n"), {"n": NOW})
     publish(session, integration, 10)
     first = claim(session, vault)
     assert len(first) == 3
@@ -198,3 +199,36 @@ def test_nobody_listens_and_nothing_is_kept(session: Session, vault: Vault) -> N
         {"i": integration},
     )
     assert publish(session, integration) == []
+
+
+def test_what_is_dated_back_behind_the_last_claim_is_found_by_a_sweep(session: Session, vault: Vault) -> None:
+    integration = told(session, vault)
+    session.execute(text("update webhook_lanes set watermark = :n"), {"n": NOW - timedelta(hours=1)})
+    (lifted,) = publish(session, integration)  # an event never is
+    (claimed,) = claim(session, vault)
+    assert claimed.message_id == lifted
+    settling.settle(session, [tried(claimed)], NOW)
+    publish(session, integration, 2)
+    session.execute(
+        text("update webhook_deliveries set next_attempt_at = :n"), {"n": NOW - timedelta(days=1)}
+    )
+    assert claim(session, vault) == []
+    claiming.sweep(session)
+    assert len(claim(session, vault)) == 2
+
+
+def test_what_fails_late_is_not_behind_the_watermark(session: Session, vault: Vault) -> None:
+    integration = told(session, vault)
+    publish(session, integration, 3)
+    first, *others = claim(session, vault)
+    settling.settle(session, [tried(first), *(given_back(one) for one in others)], NOW)
+    assert {one.id for one in claim(session, vault)} == {one.id for one in others}
+
+
+def test_paused_endpoints_hide_nobody_behind_them(session: Session, vault: Vault) -> None:
+    paused = [told(session, vault) for _ in range(40)]
+    for integration in paused:
+        publish(session, integration)
+    free = max(paused, key=lambda integration: endpoint_of(session, integration))
+    claimed = claiming.claim(session, vault, NOW, lambda integration: integration == free, None)
+    assert [one.endpoint.integration_id for one in claimed] == [free]
