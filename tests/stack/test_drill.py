@@ -176,7 +176,7 @@ def rows_written(stack: StackUnderTest) -> list[tuple[Any, ...]]:
     return query(
         stack,
         "SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables"
-        # what production writes about itself, by the minute or when a busy machine is late, is not the drill's
+        # what production writes about itself, each minute or on a busy machine, is not the drill's
         " WHERE schemaname = 'public' AND relname NOT IN ('presence_minutes', 'tombstones')"
         " AND relname !~ '^(alert|heartbeat|incident|telemetry|probe)' ORDER BY relname",
     )
