@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import log
+from api.core.alerts import reports
 from api.core.alerts.desk import Desk
 from api.core.alerts.outbox import Words
 from api.core.chat.token import WidgetKeys
@@ -45,6 +46,7 @@ from api.http import (
     probes,
     static,
     waitlist_start,
+    watcher_reports,
     webhook_deliveries,
     webhooks,
     widget_chat,
@@ -115,6 +117,7 @@ ROUTERS = (
     people.router,
     ops.router,
     alerts.router,
+    watcher_reports.router,
     acknowledge.router,
     public.router,
     joining.router,
@@ -215,6 +218,7 @@ def compose(settings: Settings) -> Services:
         ),
         code_signer=Signer(ring, "login-code"),
         session_signer=Signer(ring, "session-cookie"),
+        watcher_signer=Signer(ring, reports.PURPOSE),
         widget_keys=WidgetKeys(widget_ring, origin_of(platform.public_app_url)),
         clock=clock,
         messenger=messenger(settings),

@@ -3,6 +3,7 @@
     every 10 s   asks readyz; three bad answers in a row page, two good ones resolve
     at once      sends what is in its spool, directly to the channels of OPS_ALERT_WEBHOOK_URL
     every 60 s   asks for the dead-man URL: whoever runs that one notices when this process is gone too
+    when green   reports to the API: it puts outages on record and says which silences hold
 
 `python -m deployments.watcher`; configuration from the environment, memory in one file. Sent, then marked:
 killed in between, it sends the same message once more.
@@ -19,10 +20,12 @@ from threading import Event
 import httpx
 import structlog
 
-from api.core.alerts import probing
+from api.core.alerts import probing, reports
 from api.core.alerts.messages import AlertChannel, Throttled
 from api.core.alerts.probing import Place, Seen, Watch
+from api.core.alerts.reports import Report
 from api.core.clock import Clock, system_clock
+from api.core.crypto import Signer
 from api.core.errors import ProviderError
 from api.providers.alerting import channels
 from api.settings import named_file
@@ -32,6 +35,7 @@ from api.settings.service import ServiceSettings
 from api.settings.stack import StackSettings
 from deployments import watch_file
 
+READYZ = "/api/readyz"
 PROBE_TIMEOUT = httpx.Timeout(3)
 DEAD_MAN_EVERY = timedelta(seconds=60)
 _TURN_S = 0.5
@@ -47,6 +51,7 @@ class Watcher:
     channels: Mapping[str, AlertChannel]
     readyz_url: str
     dead_man_url: str = ""
+    signer: Signer | None = None
     clock: Clock = system_clock
     http: httpx.Client = field(
         default_factory=lambda: httpx.Client(timeout=PROBE_TIMEOUT, trust_env=False, follow_redirects=False)
@@ -74,6 +79,29 @@ class Watcher:
         self.look_at = probing.next_look(self.watch, self.place, now)
         if (before.episode is None) != (self.watch.episode is None):
             _log.warning("outage", begun=self.watch.episode is not None, detail=seen.detail)
+        if not seen.rule and not seen.says_nothing:
+            self.report()
+
+    def report(self, *, leaving: bool = False) -> None:
+        """Only where there is a secret to sign with. What is not heard now is told again at the next look."""
+        if self.signer is None:
+            return
+        watch = self.watch
+        told = Report(
+            self.clock(), watch.ended, bool(self.dead_man_url), watch.dead_man_ok_at, leaving=leaving
+        )
+        body, headers = reports.seal(told, self.signer)
+        url = f"{self.readyz_url.removesuffix(READYZ)}{reports.PATH}"
+        try:
+            answer = self.http.post(url, content=body, headers=headers)
+        except httpx.HTTPError as error:
+            _log.warning("not reported", kind=type(error).__name__)
+            return
+        heard = reports.reply(answer.content) if answer.is_success else None
+        if heard is None:
+            _log.warning("the report was not taken", status=answer.status_code)
+        elif (watch.ended, watch.silences) != ((), heard.silences):
+            self._keep(probing.on_record(watch, heard.known, heard.silences))
 
     def _probe(self) -> Seen:
         try:
@@ -145,14 +173,17 @@ def from_environment() -> Watcher:
     alerts, service = AlertSettings.read(file), ServiceSettings.read(file)
     platform, stack = PlatformSettings.read(file), StackSettings.read(file)
     dead_man = alerts.dead_man_url
+    secrets = (platform.session_secret, platform.session_secret_previous)
+    ring = [secret.get_secret_value() for secret in secrets if secret and secret.get_secret_value()]
     return Watcher(
         file=alerts.watcher_state_file or stack.state_dir / "watcher.json",
         place=Place(
             service.env, timedelta(seconds=alerts.watcher_interval_seconds), runbooks=alerts.runbooks_url
         ),
         channels=channels(platform, alerts, service),
-        readyz_url=alerts.watcher_readyz_url or f"{platform.public_app_url.rstrip('/')}/api/readyz",
+        readyz_url=alerts.watcher_readyz_url or f"{platform.public_app_url.rstrip('/')}{READYZ}",
         dead_man_url=dead_man.get_secret_value() if dead_man else "",
+        signer=Signer(ring, reports.PURPOSE) if ring else None,
     )
 
 
@@ -166,6 +197,7 @@ def main() -> None:
     while not stop.is_set():
         watcher.turn()
         stop.wait(_TURN_S)
+    watcher.report(leaving=True)
 
 
 if __name__ == "__main__":

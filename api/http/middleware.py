@@ -16,7 +16,7 @@ from api.http.problems import Problem
 
 MAX_BODY = 256 * 1024
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_BEARER_SURFACES = ("/api/integration/", "/api/widget/")
+_BEARER_SURFACES = ("/api/integration/", "/api/widget/", "/api/ops/")
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors "

@@ -50,6 +50,7 @@ class Services:
     vault: Vault
     code_signer: Signer
     session_signer: Signer
+    watcher_signer: Signer
     widget_keys: WidgetKeys
     clock: Clock
     messenger: Messenger

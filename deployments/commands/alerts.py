@@ -149,8 +149,10 @@ def channels(
         known = {one.name: one for one in views.channels(session)}
         waiting = views.waiting(session, now)
         loops = views.loops(session)
+        reported = next(iter(views.watchers(session)), None)
     memory = watch_file.read(configured.alerts.watcher_state_file or _default_memory())
-    heard = memory.dead_man_ok_at
+    times = [memory.dead_man_ok_at, reported.dead_man_ok_at if reported else None]
+    heard = max((time for time in times if time), default=None)
     alive = heard is not None and now - heard <= DEAD_MAN_SILENCE
     listed = [
         {
@@ -162,13 +164,14 @@ def channels(
         for name, channel in wiring.alert_desk().channels.items()
     ]
     document = {"channels": listed, "waiting": waiting, "loops": [asdict(one) for one in loops]}
-    watched = {"watcher_looked_at": memory.looked_at, "dead_man_heard_at": heard, "dead_man_alive": alive}
+    looked = reported.reported_at if reported else memory.looked_at
+    watched = {"watcher_looked_at": looked, "dead_man_heard_at": heard, "dead_man_alive": alive}
     if as_json:
         _print_json(document | watched)
         return
     rows = [(str(one["name"]), str(one["kind"]), str(one["dead_since"] or "alive")) for one in listed]
     out.print(_table(("channel", "kind", "state"), rows))
-    out.print(f"{waiting} messages wait. The watcher looked at {memory.looked_at or 'nothing yet'}.")
+    out.print(f"{waiting} messages wait. The watcher looked at {looked or 'nothing yet'}.")
     out.print(f"Dead-man switch (L3): {'alive' if alive else 'not heard'}.")
 
 

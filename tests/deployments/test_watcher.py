@@ -16,9 +16,14 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
+from api.core.alerts import reports
 from api.core.alerts.probing import Place, Watch
+from api.core.alerts.reports import Reply, Report, Silenced
+from api.core.crypto import Signer
 from api.core.errors import ProviderError
+from api.db.engine import make_engine
 from api.providers.databases.embedded.cluster import Cluster
 from api.settings import load
 from deployments import watch_file
@@ -29,6 +34,7 @@ from tests.api.core.alerts.channels import Recorder, gone, unavailable
 from tests.product import NOW, new_database, product_settings
 from tests.serving import serving
 
+SIGNER = Signer(["a" * 32], reports.PURPOSE)
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 GREEN = httpx.Response(200, json={"status": "ok"})
 DRAINING: dict[str, Any] = {"checks": {"database": {"status": "ok"}, "draining": {"status": "failing"}}}
@@ -45,6 +51,9 @@ class World:
         self.primary = Recorder()
         self.channels = {"primary": self.primary, **channels}
         self.dead_man: list[str] = []
+        self.reports: list[Report] = []
+        self.silences: tuple[Silenced, ...] = ()
+        self.api_hears = True
         self.start()
 
     def start(self) -> None:
@@ -55,6 +64,7 @@ class World:
             self.channels,
             "http://api/api/readyz",
             "https://dead.man/s3cret",
+            SIGNER,
             clock=lambda: self.now,
             http=httpx.Client(transport=httpx.MockTransport(self._handle)),
         )
@@ -75,6 +85,13 @@ class World:
         if request.url.host == "dead.man":
             self.dead_man.append(request.url.path)
             return httpx.Response(200)
+        if request.method == "POST" and self.api_hears and self.answer is GREEN:
+            told = reports.opened(request.content, request.headers[reports.SIGNATURE], SIGNER, self.now)
+            self.reports.append(told)
+            known = tuple(outage.id for outage in told.outages)
+            return httpx.Response(200, content=reports.answer(Reply(known, self.silences)))
+        if request.method == "POST":
+            return httpx.Response(503)
         if self.answer is None:
             raise httpx.ConnectError("refused")
         return self.answer
@@ -189,6 +206,36 @@ def test_the_dead_man_is_told_every_minute_also_during_an_outage(world: World) -
     assert world.watcher.watch.dead_man_ok_at is not None
 
 
+def test_an_outage_is_on_record_once_the_api_is_back(world: World) -> None:
+    world.later(30)
+    assert world.reports[-1].dead_man and world.reports[-1].dead_man_ok_at
+    world.down()
+    world.later(60)
+    before = len(world.reports)
+    world.up()
+    world.api_hears = False
+    world.later(60)
+    world.start()  # it remembers what it has not got rid of
+    world.api_hears = True
+    world.later(60)
+    told = [outage for report in world.reports[before:] for outage in report.outages]
+    assert {(one.rule, one.id) for one in told} == {("database_unavailable", told[0].id)}
+    assert timedelta(seconds=60) <= told[0].resolved_at - told[0].opened_at <= timedelta(seconds=90)
+    assert told[0].notified_at and "database" in told[0].said
+    assert world.reports[-1].outages == ()
+
+
+def test_a_silence_reaches_it_before_the_outage(world: World) -> None:
+    world.silences = (Silenced("", "", "", world.now + HOUR),)
+    world.later(30)
+    world.down()
+    world.start()
+    world.later(300)
+    assert world.primary.got == []
+    world.later(HOUR.total_seconds())
+    assert world.primary.kinds == ["firing"]
+
+
 def test_a_memory_that_cannot_be_read_or_written_stops_nothing(world: World) -> None:
     world.file.write_text("{half")
     world.start()
@@ -262,6 +309,7 @@ def test_postgres_stops_for_real_and_comes_back(own_cluster: Cluster, tmp_path: 
             "FIRSTUSER_OUTBOX_DIR": str(outbox),
             "FIRSTUSER_WATCHER_STATE_FILE": str(memory),
             "FIRSTUSER_WATCHER_INTERVAL_SECONDS": "2",
+            "SESSION_SECRET": product.platform.session_secret.get_secret_value(),
         }
         with watching(environment) as watcher:
             until(lambda: watch_file.read(memory).good > 0, 20)
@@ -280,6 +328,15 @@ def test_postgres_stops_for_real_and_comes_back(own_cluster: Cluster, tmp_path: 
             own_cluster.start()
             until(lambda: len(pages(outbox)) > 1, 30)
             assert pages(outbox)[1:] == ["🟢 [RESOLVED] Database unavailable"]
+            until(lambda: watch_file.read(memory).ended == (), 20)
+    with make_engine(product.platform.database_url.get_secret_value()).connect() as back:
+        found = back.execute(text("select rule, resolved_at > opened_at, notified_at from alerts")).all()
+        sent = back.execute(text("select kind, state, sent_by from alert_messages order by seq")).all()
+    assert [row[:2] for row in found] == [("database_unavailable", True)] and found[0][2]
+    assert [tuple(row) for row in sent] == [
+        ("firing", "sent", "watcher"),
+        ("resolved", "sent", "watcher"),
+    ]
 
 
 def _told(watch: Watch) -> bool:

@@ -2,6 +2,7 @@
 
 Pure: `catalogue` (what can go wrong, how bad, its runbook) · `messages` (what is said, the port of a channel)
 · `rules` (dedup, grouping, repeat, resolve, retry)
+· `probing` (the watcher's decisions) · `reports` (what it tells the API)
 With the database: `models` · `queries` · `service` (raise, resolve, silence, acknowledge) · `watching`
 (missed heartbeats, bursts, repeats) · `outbox` (claim and settle) · `desk` (claim → send → settle) · `views`
 

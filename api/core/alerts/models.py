@@ -135,6 +135,17 @@ class Heartbeat(Base):
     since: Mapped[datetime] = mapped_column(DateTime(True))
 
 
+class WatcherReport(Base):
+    """The watcher's last one: when it came, and whether a dead-man switch hears the watcher."""
+
+    __tablename__ = "watcher_reports"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    reported_at: Mapped[datetime] = mapped_column(DateTime(True))
+    dead_man: Mapped[bool]
+    dead_man_ok_at: Mapped[datetime | None] = mapped_column(DateTime(True))
+
+
 class AnswerMinute(Base):
     """Answers of all API processes in one minute, and how many of them were 5xx."""
 

@@ -3,10 +3,12 @@
     probe → `judge` → `Seen` → `observe` → `Watch` with what is to be told in its spool → `told`, `failed`
 
 One outage is one episode, whatever it looks like on the way: an API that answers 503 for its database and
-then falls silent is told once. What is in the spool goes out in order.
+then falls silent is told once. What is in the spool goes out in order. Whoever may have got a page hears its
+end, however often the watcher was killed; an end is never given up. What has ended waits for the API, which
+puts it on record (`reports`); silences come from there, too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,11 +16,13 @@ from typing import Any
 from api.core.alerts import rules
 from api.core.alerts.catalogue import API, DATABASE, RULES
 from api.core.alerts.messages import AlertMessage, duration, runbook
-from api.core.alerts.rules import PER_CHANNEL, Kind, identity
+from api.core.alerts.reports import Outage, Silenced
+from api.core.alerts.rules import PER_CHANNEL, Kind, Scope, identity
 from api.core.ids import new_id
 
 BAD_BEFORE_PAGE = 3
 GOOD_BEFORE_RESOLVE = 2
+_REMEMBERED = 100
 CLOSER_LOOK = timedelta(seconds=3)
 DEAD_FOR = timedelta(hours=1)
 """So long a channel that said no is left alone; there is nobody here who could revive it."""
@@ -42,21 +46,33 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
+    """`flying`: a try that nothing is known of. `maybe`: there was one; it may have been accepted."""
+
     message: AlertMessage
     due_at: datetime
+    episode: str = ""
     channel: str = "primary"
     attempts: int = 0
     first_tried_at: datetime | None = None
+    flying: bool = False
+    maybe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """`receipts`: channel → its id of the message that began it."""
+    """`receipts`: channel → its id of the message that began it. `maybe_told`: a page may have got out."""
 
     rule: str
     opened_at: datetime
     notified_at: datetime | None = None
     receipts: Mapping[str, str] = field(default_factory=dict[str, str])
+    id: str = field(default_factory=lambda: new_id("alr"))
+    maybe_told: bool = False
+    said: str = ""
+
+    @property
+    def told(self) -> bool:
+        return self.notified_at is not None or self.maybe_told
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,8 @@ class Watch:
     dead_until: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     dead_man_at: datetime | None = None
     dead_man_ok_at: datetime | None = None
+    ended: tuple[Outage, ...] = ()
+    silences: tuple[Silenced, ...] = ()
 
 
 def judge(status: int, body: Any) -> Seen:
@@ -113,7 +131,7 @@ def next_look(watch: Watch, place: Place, now: datetime) -> datetime:
 
 def next_to_send(watch: Watch, channels: Mapping[str, str], now: datetime) -> tuple[Spooled, str] | None:
     """The head of the spool and the channel for it, when it may go now. `channels`: name → fingerprint."""
-    if not watch.spool or watch.spool[0].due_at > now:
+    if not watch.spool or watch.spool[0].due_at > now or _silenced(watch, watch.spool[0], now):
         return None
     head = watch.spool[0]
     alive = [name for name, mark in channels.items() if watch.dead_until.get(mark, now) <= now]
@@ -126,7 +144,13 @@ def next_to_send(watch: Watch, channels: Mapping[str, str], now: datetime) -> tu
 def trying(watch: Watch, channel: str, now: datetime) -> Watch:
     """Noted before it is sent: whatever happens then, the channel has its second of rest."""
     head = watch.spool[0]
-    tried = replace(head, attempts=head.attempts + 1, first_tried_at=head.first_tried_at or now)
+    tried = replace(
+        head,
+        attempts=head.attempts + 1,
+        first_tried_at=head.first_tried_at or now,
+        flying=True,
+        maybe=head.maybe or head.flying,
+    )
     rests = {**watch.rests_until, channel: now + PER_CHANNEL}
     return replace(watch, spool=(tried, *watch.spool[1:]), rests_until=rests)
 
@@ -153,11 +177,12 @@ def failed(
 ) -> Watch:
     """The head was not: later again, or by the other channel. Nothing is dropped before an hour of trying."""
     head, *rest = watch.spool
+    head = replace(head, flying=False)
     others = [name for name in channels if name != channel]
+    afresh = replace(head, due_at=now, attempts=0, first_tried_at=None)
     if not retryable:
         dead = {**watch.dead_until, channels[channel]: now + DEAD_FOR}
-        moved = replace(head, due_at=now, attempts=0, first_tried_at=None)
-        return replace(watch, spool=(moved, *rest), dead_until=dead)
+        return replace(watch, spool=(afresh, *rest), dead_until=dead)
     rests = dict(watch.rests_until)
     if retry_after:
         rests[channel] = now + retry_after
@@ -165,10 +190,38 @@ def failed(
     if again is not None:
         spool = (replace(head, due_at=again), *rest)
     elif others and channel == "primary":
-        spool = (replace(head, channel=others[0], due_at=now, attempts=0, first_tried_at=None), *rest)
+        spool = (replace(afresh, channel=others[0]), *rest)
+    elif head.message.kind is Kind.RESOLVED:
+        spool = (replace(afresh, channel="primary", due_at=now + rules.RETRY_LONGEST), *rest)
     else:
-        spool = tuple(rest)
+        return _given_up(replace(watch, rests_until=rests), head, rest)
     return replace(watch, spool=spool, rests_until=rests)
+
+
+def on_record(watch: Watch, known: Collection[str], silences: tuple[Silenced, ...]) -> Watch:
+    """The API has these outages, and these silences hold."""
+    left = tuple(one for one in watch.ended if one.id not in known)
+    return replace(watch, ended=left, silences=silences)
+
+
+def _given_up(watch: Watch, head: Spooled, rest: Sequence[Spooled]) -> Watch:
+    """A page that surely nobody got takes its end with it: that would be no news to anybody."""
+    episode = watch.episode
+    if head.maybe and episode and episode.id == head.episode:
+        episode = replace(episode, maybe_told=True)
+    begins = head.message.kind is Kind.FIRING and not head.maybe
+    kept = tuple(one for one in rest if not (begins and one.episode == head.episode))
+    return replace(watch, spool=kept, episode=episode)
+
+
+def _silenced(watch: Watch, head: Spooled, now: datetime) -> bool:
+    if head.message.kind is Kind.RESOLVED:
+        return False
+    rule = head.message.metadata["rule"]
+    return any(
+        one.expires_at > now and Scope(one.rule, one.scope, one.app_id).covers(rule, "", "")
+        for one in watch.silences
+    )
 
 
 def _bad(watch: Watch, seen: Seen, place: Place, now: datetime) -> Watch:
@@ -178,23 +231,24 @@ def _bad(watch: Watch, seen: Seen, place: Place, now: datetime) -> Watch:
     if episode is None:
         if watch.bad < BAD_BEFORE_PAGE:
             return watch
-        episode = Episode(seen.rule, since)
+        episode = Episode(seen.rule, since, said=seen.detail)
         page = _spooled(episode, Kind.FIRING, f"{seen.detail} Since {since:%H:%M:%S} UTC.", place, now)
-        return replace(watch, episode=episode, spool=(*watch.spool, page))
+        hastened = (replace(one, due_at=min(one.due_at, now)) for one in watch.spool)
+        return replace(watch, episode=episode, spool=(*hastened, page))
     waiting = any(one.message.kind is not Kind.RESOLVED for one in watch.spool)
     if not waiting and rules.repeat_due(episode.opened_at, episode.notified_at, now):
-        again = _spooled(
-            episode, Kind.REPEAT, f"{seen.detail} Since {episode.opened_at:%H:%M} UTC.", place, now
-        )
+        kind = Kind.REPEAT if episode.told else Kind.FIRING
+        again = _spooled(episode, kind, f"{seen.detail} Since {episode.opened_at:%H:%M} UTC.", place, now)
         return replace(watch, spool=(*watch.spool, again))
     return watch
 
 
 def _resolved(watch: Watch, episode: Episode, place: Place, now: datetime) -> Watch:
-    kept = tuple(one for one in watch.spool if one.attempts or one.message.kind is Kind.RESOLVED)
+    kept = tuple(one for one in watch.spool if one.attempts or one.maybe or one.message.kind is Kind.RESOLVED)
     being_told = any(one.message.kind is not Kind.RESOLVED for one in kept)
-    watch = replace(watch, episode=None, spool=kept)
-    if not rules.tell_of_end(told=episode.notified_at is not None, being_told=being_told):
+    past = Outage(episode.id, episode.rule, episode.opened_at, now, episode.notified_at, episode.said)
+    watch = replace(watch, episode=None, spool=kept, ended=(*watch.ended, past)[-_REMEMBERED:])
+    if not rules.tell_of_end(told=episode.told, being_told=being_told):
         return watch
     said = f"readyz is green again. Over after {duration(now - episode.opened_at)}."
     end = _spooled(episode, Kind.RESOLVED, said, place, now)
@@ -215,4 +269,4 @@ def _spooled(episode: Episode, kind: Kind, said: str, place: Place, now: datetim
         runbook=runbook(rule.name, place.runbooks),
         earlier=next(iter(episode.receipts.values()), "") if kind is Kind.RESOLVED else "",
     )
-    return Spooled(message, due_at=now)
+    return Spooled(message, due_at=now, episode=episode.id)

@@ -18,6 +18,7 @@ from api.core.alerts.models import (
     Occurrence,
     Outgoing,
     Silence,
+    WatcherReport,
 )
 
 DUE, SENT, GIVEN_UP = "due", "sent", "given_up"
@@ -70,6 +71,31 @@ def add_alert(session: Session, values: Mapping[str, Any]) -> bool:
     row = upsert(Alert).values({getattr(Alert, name): value for name, value in values.items()})
     row = row.on_conflict_do_nothing(index_elements=["identity"], index_where=Alert.resolved_at.is_(None))
     return session.execute(row.returning(Alert.id)).first() is not None
+
+
+def add_ended(session: Session, values: Mapping[str, Any]) -> bool:
+    """An alert that is over already. False when it is known."""
+    row = upsert(Alert).values({getattr(Alert, name): value for name, value in values.items()})
+    return session.execute(row.on_conflict_do_nothing().returning(Alert.id)).first() is not None
+
+
+def add_told(session: Session, message_id: str, alert_id: str, kind: str, at: datetime, by: str) -> None:
+    """A message that somebody else has sent."""
+    fields = {"id": message_id, "alert_id": alert_id, "kind": kind, "due_at": at, "sent_at": at}
+    session.execute(insert(Outgoing).values(**fields, state=SENT, sent_by=by, attempts=1))
+
+
+def put_report(
+    session: Session, name: str, at: datetime, dead_man: bool, dead_man_ok_at: datetime | None
+) -> None:
+    fields = {"reported_at": at, "dead_man": dead_man, "dead_man_ok_at": dead_man_ok_at}
+    row = upsert(WatcherReport).values(name=name, **fields)
+    session.execute(row.on_conflict_do_update(index_elements=[WatcherReport.name], set_=fields))
+
+
+def reports(session: Session) -> Sequence[WatcherReport]:
+    query = select(WatcherReport).order_by(WatcherReport.name)
+    return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
 def add_occurrence(session: Session, alert_id: str, detail: Mapping[str, str], now: datetime) -> None:

@@ -13,6 +13,9 @@ from sqlalchemy.orm import Session
 from api.core import audit
 from api.core.alerts import queries, rules
 from api.core.alerts.catalogue import RULES, TEST
+from api.core.alerts.reports import NAME as WATCHER
+from api.core.alerts.reports import SILENCE as WATCHER_SILENCE
+from api.core.alerts.reports import Outage, Reply, Report, Silenced
 from api.core.alerts.rules import Kind, Raised, identity
 from api.core.errors import Expired, NotFound, Refused
 from api.core.ids import new_id
@@ -199,6 +202,46 @@ def beat(session: Session, name: str, silence: timedelta, now: datetime) -> None
 def retire(session: Session, name: str) -> None:
     """The loop ends on purpose: nobody misses it."""
     queries.retire(session, name)
+
+
+def hear(session: Session, report: Report, env: str, now: datetime) -> Reply:
+    """What the watcher reports is put on record; it hears which silences hold. May be repeated."""
+    for outage in report.outages:
+        if outage.rule in RULES:
+            _put_on_record(session, outage, env)
+    queries.put_report(session, WATCHER, now, report.dead_man, report.dead_man_ok_at)
+    if report.leaving:
+        retire(session, WATCHER)
+    else:
+        beat(session, WATCHER, WATCHER_SILENCE, now)
+    silences = tuple(
+        Silenced(one.rule, one.scope, one.app_id, one.expires_at) for one in queries.silences(session, now)
+    )
+    return Reply(tuple(outage.id for outage in report.outages), silences)
+
+
+def _put_on_record(session: Session, outage: Outage, env: str) -> None:
+    """With the messages that the watcher sent by itself: nobody is told again."""
+    rule = RULES[outage.rule]
+    values = {
+        "id": outage.id,
+        "identity": identity(env, rule.name, "", ""),
+        "env": env,
+        "rule": rule.name,
+        "scope": "",
+        "app_id": "",
+        "severity": rule.severity.value,
+        "title": rule.title,
+        "message": outage.said or rule.title,
+        "detail": {"told by": "the watcher"},
+        "opened_at": outage.opened_at,
+        "last_seen_at": outage.resolved_at,
+        "resolved_at": outage.resolved_at,
+        "notified_at": outage.notified_at,
+    }
+    if queries.add_ended(session, values) and outage.notified_at is not None:
+        for kind, at in ((Kind.FIRING, outage.notified_at), (Kind.RESOLVED, outage.resolved_at)):
+            queries.add_told(session, new_id("alm"), outage.id, kind.value, at, WATCHER)
 
 
 def forget(session: Session, now: datetime) -> int:

@@ -82,6 +82,16 @@ class LoopView:
     silence_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class WatcherView:
+    """`dead_man`: there is a switch outside that misses the watcher; `dead_man_ok_at`: when it last heard."""
+
+    name: str
+    reported_at: datetime
+    dead_man: bool
+    dead_man_ok_at: datetime | None
+
+
 def open_alerts(session: Session, runbooks: str) -> Sequence[AlertView]:
     """The worst first."""
     return _views(session, queries.open_alerts(session), runbooks)
@@ -127,6 +137,13 @@ def silences(session: Session, now: datetime) -> Sequence[SilenceView]:
 def loops(session: Session) -> Sequence[LoopView]:
     return [
         LoopView(one.name, one.beat_at, one.silence_seconds) for one in queries.heartbeats(session).values()
+    ]
+
+
+def watchers(session: Session) -> Sequence[WatcherView]:
+    return [
+        WatcherView(one.name, one.reported_at, one.dead_man, one.dead_man_ok_at)
+        for one in queries.reports(session)
     ]
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from api.core.alerts import service, views
 from api.core.alerts.catalogue import RULES
-from api.core.alerts.views import LEVELS, AlertView, ChannelView, SilenceView
+from api.core.alerts.views import LEVELS, AlertView, ChannelView, LoopView, SilenceView, WatcherView
 from api.core.clock import system_clock
 from api.http.deps import At, HomepageOwner
 from api.http.services import Services
@@ -26,6 +26,8 @@ class AlertsShown:
     channels: Sequence[ChannelView]
     silences: Sequence[SilenceView]
     levels: Mapping[str, str]
+    loops: Sequence[LoopView]
+    watchers: Sequence[WatcherView]
     rules: Sequence[str]
 
 
@@ -38,6 +40,8 @@ def view(at: Services) -> AlertsShown:
             channels=views.channels(session),
             silences=views.silences(session, system_clock()),
             levels=LEVELS,
+            loops=views.loops(session),
+            watchers=views.watchers(session),
             rules=list(RULES),
         )
 

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from api import request_log
-from api.core.alerts import service, views
+from api.core.alerts import reports, service, views
 from api.core.alerts.desk import Desk
 from api.core.alerts.outbox import Words
+from api.core.alerts.reports import Outage, Report
 from api.core.clock import system_clock
 from api.http import alert_loop
 from api.http.alert_loop import NAME, AlertLoop
@@ -65,7 +66,9 @@ def loop(at: Services, channel: Recorder, clock: Ahead) -> Iterator[AlertLoop]:
 
 def clear(at: Services) -> None:
     with at.transaction() as session:
-        session.execute(text("truncate alerts, alert_channels, alert_silences, answer_minutes cascade"))
+        session.execute(
+            text("truncate alerts, alert_channels, alert_silences, answer_minutes, watcher_reports cascade")
+        )
 
 
 def link(channel: Recorder) -> str:
@@ -128,6 +131,48 @@ def test_the_api_lists_tests_acknowledges_and_silences(
     for wrong in ({"minutes": 0}, {"minutes": 99_999}, {"reason": " "}, {"rule": "x"}):
         assert founder.post(f"{API}/silences", json=wanted | wrong).status_code == 422
     assert founder.get(f"{API}/silences").json()["data"] == []
+
+
+def test_the_watcher_reports_and_hears_the_silences(
+    founder: TestClient, anyone: TestClient, at: Services, loop: AlertLoop, channel: Recorder
+) -> None:
+    now = system_clock()
+    outage = Outage("alr_w1", "database_unavailable", now - timedelta(minutes=9), now, now, "it fails")
+    body, headers = reports.seal(Report(now, (outage,), True, now), at.watcher_signer)
+    founder.post(f"{API}/silences", json={"rule": "burst_5xx", "reason": "load test", "minutes": 5})
+    for _ in range(2):  # it repeats what it does not know to have arrived
+        answer = anyone.post(reports.PATH, content=body, headers=headers)
+        heard = reports.reply(answer.content)
+        assert answer.status_code == 200 and heard and heard.known == ("alr_w1",)
+        assert [one.rule for one in heard.silences] == ["burst_5xx"]
+    page = founder.get("/app/ops").text
+    assert "Database unavailable" in page and "The watcher last reported" in page
+    assert "dead-man switch last heard it" in page
+    loop.turn()
+    assert channel.got == []  # whoever had to know was told by the watcher
+    with at.transaction() as session:
+        assert "watcher" in {one.name for one in views.loops(session)}
+        found = views.alert(session, "alr_w1", "")
+        assert (found.receipt, [one.kind for one in found.messages]) == ("L0", ["firing", "resolved"])
+    leaving, headers = reports.seal(Report(now, leaving=True), at.watcher_signer)
+    assert anyone.post(reports.PATH, content=leaving, headers=headers).status_code == 200
+    with at.transaction() as session:
+        assert "watcher" not in {one.name for one in views.loops(session)}
+
+
+@pytest.mark.parametrize("change", ["body", "signature", "none", "old", "nonsense"])
+def test_nobody_else_reports(anyone: TestClient, at: Services, change: str) -> None:
+    then = system_clock() - timedelta(minutes=6 if change == "old" else 0)
+    body, headers = reports.seal(Report(then), at.watcher_signer)
+    if change == "body":
+        body = body.replace(b"false", b"true ")
+    if change == "signature":
+        headers[reports.SIGNATURE] = "00" * 32
+    if change == "none":
+        del headers[reports.SIGNATURE]
+    if change == "nonsense":
+        headers[reports.SIGNATURE], body = "zz", b"\xff"
+    assert anyone.post(reports.PATH, content=body, headers=headers).status_code == 422
 
 
 def test_silences_on_the_page(founder: TestClient) -> None:

@@ -101,6 +101,12 @@ create table heartbeats (
     silence_seconds double precision not null,
     since timestamptz not null
 );
+create table watcher_reports (
+    name text constraint pk_watcher_reports primary key,
+    reported_at timestamptz not null,
+    dead_man boolean not null,
+    dead_man_ok_at timestamptz
+);
 create table answer_minutes (
     minute timestamptz constraint pk_answer_minutes primary key,
     answers bigint not null,
@@ -117,6 +123,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(
-        "drop table answer_minutes, heartbeats, alert_silences, alert_ack_codes, alert_channels,"
-        " alert_messages, alert_occurrences, alerts"
+        "drop table answer_minutes, watcher_reports, heartbeats, alert_silences, alert_ack_codes,"
+        " alert_channels, alert_messages, alert_occurrences, alerts"
     )
