@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from functools import cache, partial
 from types import FrameType
 
+import httpx
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import SecretStr
@@ -90,6 +91,7 @@ from api.providers.alerting import channels as alert_channels
 from api.providers.messaging import messenger
 from api.providers.orchestration.prefect import Prefect
 from api.providers.webhooks import sender as webhook_sender
+from api.rotating import rotations
 from api.settings import Settings
 from api.settings.check import check, listing
 
@@ -153,8 +155,9 @@ def in_fast_lane(app: FastAPI) -> FastLane:
     return FastLane(app, app.state.services)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application. Touches neither network nor database until the first request."""
+def create_app(settings: Settings, product: httpx.BaseTransport | None = None) -> FastAPI:
+    """The application. Touches neither network nor database until the first request. `product` carries the
+    calls by which a rotation proves itself, in tests; otherwise they go to PUBLIC_APP_URL."""
     app = FastAPI(
         title="FirstUser",
         version=settings.service.release,
@@ -164,7 +167,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
         generate_unique_id_function=_operation_id,
     )
-    app.state.services = compose(settings)
+    app.state.services = compose(settings, product)
     public_url = settings.platform.public_app_url
     app.add_middleware(SameOrigin, public_url=public_url)
     app.add_middleware(BodyLimit)
@@ -178,7 +181,7 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def compose(settings: Settings) -> Services:
+def compose(settings: Settings, product: httpx.BaseTransport | None = None) -> Services:
     """Everything the routes work with. Raises `Refused` when a secret is missing or too short."""
     platform, service = settings.platform, settings.service
     previous_key = service.data_key_previous
@@ -200,6 +203,14 @@ def compose(settings: Settings) -> Services:
     words = Words(service.env, platform.public_app_url, settings.alerts.runbooks_url)
     channels = alert_channels(platform, settings.alerts, service)
 
+    vault = Vault(
+        data_keys(
+            service.data_key.get_secret_value(),
+            previous_key.get_secret_value() if previous_key else None,
+        )
+    )
+    carrier = messenger(settings)
+
     @cache
     def backups() -> DatabaseProvider:
         # Imported on the first look at the backups: a service that is being re-pointed starts without it.
@@ -210,19 +221,24 @@ def compose(settings: Settings) -> Services:
     return Services(
         settings=settings,
         transaction=transaction,
-        vault=Vault(
-            data_keys(
-                service.data_key.get_secret_value(),
-                previous_key.get_secret_value() if previous_key else None,
-            )
-        ),
+        vault=vault,
         code_signer=Signer(ring, "login-code"),
         session_signer=Signer(ring, "session-cookie"),
         watcher_signer=Signer(ring, reports.PURPOSE),
         widget_keys=WidgetKeys(widget_ring, origin_of(platform.public_app_url)),
         clock=clock,
-        messenger=messenger(settings),
+        messenger=carrier,
         webhooks=webhook_sender(settings),
+        rotations=rotations(
+            settings,
+            engine,
+            transaction,
+            vault,
+            carrier,
+            partial(webhook_sender, settings),
+            clock,
+            product,
+        ),
         prefect=Prefect.from_settings(service),
         backups=backups,
         readiness=Readiness(url, migrate.head(), draining),

@@ -7,17 +7,20 @@ Import the fixtures into the `conftest.py` of a folder that uses them.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
+from fastapi import FastAPI
 from psycopg import sql
 from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
 
 from api.core.crypto import Signer, Vault, data_keys
 from api.db import migrate
@@ -109,6 +112,24 @@ def product_settings(settings: Settings, database_url: str, state: Path) -> Sett
     )
     stack = settings.stack.model_copy(update={"state_dir": state})
     return replace(settings, platform=platform, service=service, stack=stack)
+
+
+class Itself(httpx.BaseTransport):
+    """Carries the product's calls to itself where nobody listens at its address. `create` makes it."""
+
+    def __init__(self, create: Callable[[httpx.BaseTransport], FastAPI]) -> None:
+        self.app = create(self)
+        self._client: TestClient | None = None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        client = self._client = self._client or TestClient(
+            self.app, base_url=BASE_URL, follow_redirects=False, raise_server_exceptions=False
+        )
+        answer = client.request(
+            request.method, str(request.url), headers=dict(request.headers), content=request.read()
+        )
+        kept = {name: value for name, value in answer.headers.items() if name != "content-encoding"}
+        return httpx.Response(answer.status_code, headers=kept, content=answer.content)
 
 
 @pytest.fixture(scope="session")

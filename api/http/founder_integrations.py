@@ -12,12 +12,16 @@ from api.core.access import integrations
 from api.core.access import service as access
 from api.core.access.integrations import Change
 from api.core.access.rules import ChecklistItem
+from api.core.errors import Conflict
 from api.core.founders.service import FounderView
-from api.core.keys import rotation
+from api.core.keys import rotation, succession
 from api.core.keys import service as keys
 from api.core.keys.rules import DEFAULT_GRACE, MAX_GRACE
 from api.core.keys.service import KeyView
+from api.core.rotation.records import RotationView
+from api.core.rotation.steps import Mode
 from api.core.webhooks import secrets
+from api.core.webhooks import succession as secret_succession
 from api.core.webhooks.secrets import SecretView
 from api.db.engine import Session
 from api.http.deps import At, RecentlyProven, SignedIn
@@ -104,6 +108,30 @@ class CreatedOut(BaseModel):
     key: str
 
 
+class ProofOut(BaseModel):
+    """Something that was tried. `required`: the rotation does not go on without it."""
+
+    name: str
+    step: str
+    ok: bool
+    required: bool
+    expected: str
+    observed: str
+
+
+class RotationOut(BaseModel):
+    """`phase`: the step it is at, `overlap` while old and new work, `done`, `rolled_back`. A `problem` is why
+    it does not go on; the old one works until it does."""
+
+    id: str
+    object: Literal["rotation"] = "rotation"
+    secret: str
+    phase: str
+    problem: str
+    overlap_until: Moment | None
+    proofs: list[ProofOut]
+
+
 class RotateIn(BaseModel):
     """`force` allows a rotation while the key before still works: that one ends when it was said to."""
 
@@ -114,21 +142,25 @@ class RotateIn(BaseModel):
 
 
 class RotatedKeyOut(BaseModel):
-    """`key` is shown this once. `keys` are all there are now, newest first."""
+    """`key` is shown this once. `keys` are all there are now, newest first. `rotation` says what was tried
+    with the new one; null for the first key of all."""
 
     object: Literal["api_key"] = "api_key"
     id: str
     key: str
     keys: list[KeyOut]
+    rotation: RotationOut | None
 
 
 class RotatedSecretOut(BaseModel):
-    """`secret` is shown this once. `secrets` are all there are now, newest first."""
+    """`secret` is shown this once. `secrets` are all there are now, newest first. `rotation` says what was
+    tried with the new one; null for the first secret of all."""
 
     object: Literal["webhook_secret"] = "webhook_secret"
     id: str
     secret: str
     secrets: list[SecretOut]
+    rotation: RotationOut | None
 
 
 @router.post(
@@ -162,14 +194,14 @@ def change(at: At, who: SignedIn, integration_id: str, body: ChangeIn) -> Integr
     "/integrations/{integration_id}/keys/rotate",
     status_code=201,
     response_model=RotatedKeyOut,
-    responses=documented(*_SECRETS, "rotation_in_progress"),
+    responses=documented(*_SECRETS, "rotation_in_progress", "rotation_not_proven"),
 )
 def rotate_key(
     at: At, who: RecentlyProven, integration_id: str, once: FounderOnce, body: RotateIn | None = None
 ) -> Response:
-    """A new key; the old one goes on working for `grace_seconds`."""
+    """A new key, tried at once; the old one goes on working for `grace_seconds`."""
     asked = body or RotateIn()
-    return once.answer(partial(rotating_key, at=at, who=who, integration_id=integration_id, asked=asked))
+    return once.answer_after(partial(rotating_key, at, who, integration_id, asked))
 
 
 @router.post(
@@ -178,8 +210,8 @@ def rotate_key(
 )
 def revoke_key(at: At, who: RecentlyProven, integration_id: str, key_id: str) -> IntegrationOut:
     """An old key ends now. Idempotent."""
+    revoke(at, who, integration_id, key_id)
     with at.transaction() as session:
-        revoke(session, at, who, integration_id, key_id)
         return integration_out(load(session, at, who.id, integration_id), at)
 
 
@@ -187,14 +219,14 @@ def revoke_key(at: At, who: RecentlyProven, integration_id: str, key_id: str) ->
     "/integrations/{integration_id}/secrets/rotate",
     status_code=201,
     response_model=RotatedSecretOut,
-    responses=documented(*_SECRETS, "rotation_in_progress"),
+    responses=documented(*_SECRETS, "rotation_in_progress", "rotation_not_proven"),
 )
 def rotate_secret(
     at: At, who: RecentlyProven, integration_id: str, once: FounderOnce, body: RotateIn | None = None
 ) -> Response:
-    """A new signing secret; for `grace_seconds` webhooks are signed with the old one, too."""
+    """A new signing secret, tried at once; for `grace_seconds` webhooks are signed with the old one, too."""
     asked = body or RotateIn()
-    return once.answer(partial(rotating_secret, at=at, who=who, integration_id=integration_id, asked=asked))
+    return once.answer_after(partial(rotating_secret, at, who, integration_id, asked))
 
 
 @router.post(
@@ -203,8 +235,8 @@ def rotate_secret(
 )
 def revoke_secret(at: At, who: RecentlyProven, integration_id: str, secret_id: str) -> IntegrationOut:
     """An old signing secret ends now. Idempotent."""
+    revoke_signing(at, who, integration_id, secret_id)
     with at.transaction() as session:
-        revoke_signing(session, at, who, integration_id, secret_id)
         return integration_out(load(session, at, who.id, integration_id), at)
 
 
@@ -218,46 +250,88 @@ def creating(session: Session, at: Services, who: FounderView, slug: str, name: 
     return 201, CreatedOut(integration=made, key_id=key_id, key=key)
 
 
-def rotating_key(
-    session: Session, at: Services, who: FounderView, integration_id: str, asked: RotateIn
-) -> Answer:
+def rotating_key(at: Services, who: FounderView, integration_id: str, asked: RotateIn) -> Answer:
     """Raises as core does."""
-    access.integration(session, who.id, integration_id)
+    with at.transaction() as session:
+        access.integration(session, who.id, integration_id)
+        if not succession.current(session, integration_id):
+            grace = timedelta(seconds=asked.grace_seconds)
+            key_id, key = rotation.rotate(session, integration_id, grace, at.clock(), who.id, asked.force)
+            return 201, RotatedKeyOut(
+                id=key_id, key=key, keys=_keys(session, at, integration_id), rotation=None
+            )
+    made, key = rotated(at, who, f"api_key:{integration_id}", asked)
+    with at.transaction() as session:
+        known = _keys(session, at, integration_id)
+    return 201, RotatedKeyOut(id=made.detail["key_id"], key=key, keys=known, rotation=rotation_out(made, at))
+
+
+def rotating_secret(at: Services, who: FounderView, integration_id: str, asked: RotateIn) -> Answer:
+    """Raises as core does."""
+    with at.transaction() as session:
+        access.integration(session, who.id, integration_id)
+        if not secret_succession.current(session, integration_id):
+            grace = timedelta(seconds=asked.grace_seconds)
+            secret_id, secret = secrets.rotate(
+                session, at.vault, integration_id, grace, at.clock(), who.id, asked.force
+            )
+            known = _secrets(session, at, integration_id)
+            return 201, RotatedSecretOut(id=secret_id, secret=secret, secrets=known, rotation=None)
+    made, secret = rotated(at, who, f"webhook_secret:{integration_id}", asked)
+    with at.transaction() as session:
+        known = _secrets(session, at, integration_id)
+    secret_id = made.detail["secret_id"]
+    return 201, RotatedSecretOut(id=secret_id, secret=secret, secrets=known, rotation=rotation_out(made, at))
+
+
+def rotated(at: Services, who: FounderView, name: str, asked: RotateIn) -> tuple[RotationView, str]:
+    """The rotation as far as it went, and the new value. Raises as `Rotations.rotate`."""
     grace = timedelta(seconds=asked.grace_seconds)
-    key_id, key = rotation.rotate(session, integration_id, grace, at.clock(), who.id, asked.force)
-    known = keys.of_integration(session, integration_id)
-    return 201, RotatedKeyOut(id=key_id, key=key, keys=[key_out(one, at) for one in known])
+    made = at.rotations.rotate(name, mode=Mode.ASKED, by=who.id, shown=True, grace=grace, forced=asked.force)
+    if made.plaintext is None:
+        raise Conflict(f"Nothing new was made: {made.rotation.problem}", fix="Try again.")
+    return made.rotation, made.plaintext
 
 
-def rotating_secret(
-    session: Session, at: Services, who: FounderView, integration_id: str, asked: RotateIn
-) -> Answer:
+def revoke(at: Services, who: FounderView, integration_id: str, key_id: str) -> None:
+    """Raises as core does. With the old key's end its rotation comes to its own: the end is tried."""
+    with at.transaction() as session:
+        access.integration(session, who.id, integration_id)
+        rotation.revoke(session, integration_id, key_id, at.clock(), who.id)
+    at.rotations.ended_by_hand(f"api_key:{integration_id}", key_id, who.id)
+
+
+def revoke_signing(at: Services, who: FounderView, integration_id: str, secret_id: str) -> None:
     """Raises as core does."""
-    access.integration(session, who.id, integration_id)
-    grace, now = timedelta(seconds=asked.grace_seconds), at.clock()
-    secret_id, secret = secrets.rotate(session, at.vault, integration_id, grace, now, who.id, asked.force)
-    known = secrets.of_integration(session, integration_id)
-    return 201, RotatedSecretOut(id=secret_id, secret=secret, secrets=[secret_out(one, at) for one in known])
-
-
-def revoke(session: Session, at: Services, who: FounderView, integration_id: str, key_id: str) -> None:
-    """Raises as core does."""
-    access.integration(session, who.id, integration_id)
-    rotation.revoke(session, integration_id, key_id, at.clock(), who.id)
-
-
-def revoke_signing(
-    session: Session, at: Services, who: FounderView, integration_id: str, secret_id: str
-) -> None:
-    """Raises as core does."""
-    access.integration(session, who.id, integration_id)
-    secrets.revoke(session, integration_id, secret_id, at.clock(), who.id)
+    with at.transaction() as session:
+        access.integration(session, who.id, integration_id)
+        secrets.revoke(session, integration_id, secret_id, at.clock(), who.id)
+    at.rotations.ended_by_hand(f"webhook_secret:{integration_id}", secret_id, who.id)
 
 
 def note(session: Session, at: Services, who: FounderView, integration_id: str, different: object) -> None:
     """The audit's row of a change, if it was one."""
     if different:
         audit.record(session, who.id, "integrations.change", integration_id, at.clock(), {"what": different})
+
+
+def rotation_out(made: RotationView, at: Services) -> RotationOut:
+    return RotationOut(
+        id=made.id,
+        secret=made.name,
+        phase=made.phase(at.clock()),
+        problem=made.problem,
+        overlap_until=made.overlap_until,
+        proofs=[ProofOut.model_validate(dict(proof)) for proof in made.proofs],
+    )
+
+
+def _keys(session: Session, at: Services, integration_id: str) -> list[KeyOut]:
+    return [key_out(one, at) for one in keys.of_integration(session, integration_id)]
+
+
+def _secrets(session: Session, at: Services, integration_id: str) -> list[SecretOut]:
+    return [secret_out(one, at) for one in secrets.of_integration(session, integration_id)]
 
 
 def key_out(key: KeyView, at: Services) -> KeyOut:

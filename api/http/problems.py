@@ -78,6 +78,9 @@ CODES: Mapping[str, Code] = {
     "no_active_grant": Code(409, "The user has no access to the product, or not any more."),
     "conflict": Code(409, "The state forbids it now."),
     "rotation_in_progress": Code(409, "The grace of an earlier rotation still runs; wait, or force it."),
+    "rotation_not_proven": Code(
+        409, "The new one was tried and did not work yet; the old one goes on working. Try again."
+    ),
     "key_is_current": Code(409, "It is the current one; rotate it instead."),
     "already_decided": Code(409, "The entry was decided on the other way."),
     "idempotency_in_flight": Code(409, "The first request with this key is under way; send it again later."),

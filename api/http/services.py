@@ -30,6 +30,7 @@ from api.http.readiness import Readiness
 from api.http.recent import Recent
 from api.http.sampler import Sampler
 from api.providers.orchestration.prefect import Prefect
+from api.rotating import Rotations
 from api.settings import Settings
 
 
@@ -55,6 +56,7 @@ class Services:
     clock: Clock
     messenger: Messenger
     webhooks: Sender
+    rotations: Rotations
     prefect: Prefect
     backups: Callable[[], DatabaseProvider]
     readiness: Readiness

@@ -88,6 +88,13 @@ def owner_of(session: Session, space_id: str) -> str | None:
     return session.scalar(select(Space.owner_id).where(Space.id == space_id))
 
 
+def integration_names(session: Session, integration_ids: Sequence[str]) -> dict[str, str]:
+    rows = session.execute(
+        select(Integration.id, Integration.name).where(Integration.id.in_(integration_ids))
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 def entry_counts(session: Session, space_id: str) -> dict[str, int]:
     rows = session.execute(
         select(WaitlistBlock.status, func.sum(WaitlistBlock.people))

@@ -59,6 +59,12 @@ def has_phone(session: Session, vault: Vault, founder_id: str, phone: str) -> bo
     return found is not None and found.id == founder_id
 
 
+def email(session: Session, vault: Vault, founder_id: str) -> str | None:
+    """Where a founder gets mail; None for one who has given no address."""
+    found = queries.founder(session, founder_id)
+    return vault.open(found.email_cipher, found.id) if found and found.email_cipher else None
+
+
 def names(session: Session, founder_ids: Sequence[str]) -> Mapping[str, str]:
     """Id → name of those that are founders."""
     return queries.names(session, founder_ids)

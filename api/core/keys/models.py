@@ -1,8 +1,8 @@
-"""The table of integration API keys. Only the hash of a key's secret is kept."""
+"""The table of integration API keys. Only the hash of a key's secret is kept. `witness`: see `succession`."""
 
 from datetime import datetime
 
-from sqlalchemy import DateTime, ForeignKey, LargeBinary, Text, func
+from sqlalchemy import Boolean, DateTime, ForeignKey, LargeBinary, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api.db.base import Base, created_xid
@@ -20,3 +20,4 @@ class ApiKey(Base):
     last_used_at: Mapped[datetime | None] = mapped_column(DateTime(True))
     expires_at: Mapped[datetime | None] = mapped_column(DateTime(True))
     created_by: Mapped[str | None] = mapped_column(Text)
+    witness: Mapped[bool] = mapped_column(Boolean, server_default="false")

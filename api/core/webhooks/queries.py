@@ -48,11 +48,13 @@ def valid_secrets_of_all(
     return session.scalars(query.order_by(WebhookSecret.created_at.desc(), WebhookSecret.id.desc())).all()
 
 
-def expire_secrets(session: Session, integration_id: str, now: datetime, until: datetime) -> None:
-    """What is valid now ends at `until`, or earlier where that was so."""
+def expire_secrets(
+    session: Session, integration_id: str, now: datetime, until: datetime, keep: str = ""
+) -> None:
+    """What is valid now, but `keep`, ends at `until`, or earlier where that was so."""
     session.execute(
         update(WebhookSecret)
-        .where(WebhookSecret.integration_id == integration_id, _valid(now))
+        .where(WebhookSecret.integration_id == integration_id, _valid(now), WebhookSecret.id != keep)
         .values(expires_at=func.least(WebhookSecret.expires_at, until))
     )
 
@@ -63,6 +65,27 @@ def revoke_secret(session: Session, secret_id: str, now: datetime) -> None:
         .where(WebhookSecret.id == secret_id, WebhookSecret.revoked_at.is_(None))
         .values(revoked_at=now)
     )
+
+
+def endless_secret(session: Session, secret_id: str) -> None:
+    session.execute(
+        update(WebhookSecret)
+        .where(WebhookSecret.id == secret_id, WebhookSecret.revoked_at.is_(None))
+        .values(expires_at=None)
+    )
+
+
+def current_secrets(session: Session, integration_id: str | None) -> Sequence[WebhookSecret]:
+    """The newest valid secret without an end of each integration."""
+    asked = (
+        select(WebhookSecret)
+        .distinct(WebhookSecret.integration_id)
+        .where(WebhookSecret.revoked_at.is_(None), WebhookSecret.expires_at.is_(None))
+        .order_by(WebhookSecret.integration_id, WebhookSecret.created_at.desc(), WebhookSecret.id.desc())
+    )
+    return session.scalars(
+        asked.where(WebhookSecret.integration_id == integration_id) if integration_id else asked
+    ).all()
 
 
 def touch_secrets(session: Session, secret_ids: Sequence[str], now: datetime, every: timedelta) -> None:

@@ -5,7 +5,7 @@ A key or secret is in the page that answers its making, and in no other.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -54,13 +54,14 @@ Act = Callable[[Session, Integration], Sequence[str]]
 @dataclass(frozen=True, slots=True)
 class Said:
     """What the answer to a form says: a refusal next to the form `form` with what was `typed`, or something
-    new that is shown once."""
+    new that is shown once, with what was `tried` with it."""
 
     form: str = ""
     problem: FirstUserError | None = None
     typed: str = ""
     new_key: str = ""
     new_secret: str = ""
+    tried: Mapping[str, Any] | None = None
 
     @property
     def status(self) -> int:
@@ -197,8 +198,7 @@ def rotate_secret(
 @router.post("/{integration_id}/keys/{key_id}/revoke")
 def revoke_key(request: Request, at: At, who: RecentlyProven, integration_id: str, key_id: str) -> Response:
     try:
-        with at.transaction() as session:
-            founder_integrations.revoke(session, at, who, integration_id, key_id)
+        founder_integrations.revoke(at, who, integration_id, key_id)
     except Conflict as error:
         return _again(request, at, who, integration_id, Said("key", error))
     return _back(integration_id)
@@ -209,8 +209,7 @@ def revoke_secret(
     request: Request, at: At, who: RecentlyProven, integration_id: str, secret_id: str
 ) -> Response:
     try:
-        with at.transaction() as session:
-            founder_integrations.revoke_signing(session, at, who, integration_id, secret_id)
+        founder_integrations.revoke_signing(at, who, integration_id, secret_id)
     except Conflict as error:
         return _again(request, at, who, integration_id, Said("secret", error))
     return _back(integration_id)
@@ -244,12 +243,16 @@ def _rotate(
         return _again(request, at, who, integration_id, Said(form, Refused("Choose one of the times.")))
     rotating = founder_integrations.rotating_key if form == "key" else founder_integrations.rotating_secret
     asked = RotateIn(grace_seconds=grace, force=force)
-    act = partial(rotating, at=at, who=who, integration_id=integration_id, asked=asked)
     try:
-        made = _once(request, at, who, token, act)
+        made = _once_after(request, at, who, token, partial(rotating, at, who, integration_id, asked))
     except Conflict as error:
         return _again(request, at, who, integration_id, Said(form, error))
-    said = Said(new_key=made["key"]) if form == "key" else Said(new_secret=made["secret"])
+    tried = made["rotation"]
+    said = (
+        Said(new_key=made["key"], tried=tried)
+        if form == "key"
+        else Said(new_secret=made["secret"], tried=tried)
+    )
     return _again(request, at, who, integration_id, said)
 
 
@@ -259,6 +262,14 @@ def _once(
     """What the act made. The form's token makes a second click show what the first has made."""
     call = Call.of(who.id, f"POST {request.url.path}", token, b"")
     return json.loads(bytes(Once(at, call).answer(act).body))
+
+
+def _once_after(
+    request: Request, at: Services, who: FounderView, token: str, act: Callable[[], Answer]
+) -> dict[str, Any]:
+    """The same for what calls on others while it acts."""
+    call = Call.of(who.id, f"POST {request.url.path}", token, b"")
+    return json.loads(bytes(Once(at, call).answer_after(act).body))
 
 
 def _back(integration_id: str) -> Response:
@@ -293,6 +304,10 @@ def _page(
         "graces": GRACES,
         "keys": _keys(setup.keys, at.clock()),
         "secrets": _secrets(setup.secrets, at.clock()),
+        "waiting": {
+            kind: at.rotations.waiting(f"{name}:{integration_id}")
+            for kind, name in (("key", "api_key"), ("secret", "webhook_secret"))
+        },
         "snippets": snippets.of(base_url, setup.integration),
         "try_key": snippets.verify_key(base_url, setup.integration, said.new_key),
         "now": at.clock(),

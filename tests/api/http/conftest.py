@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from fastapi import FastAPI
@@ -13,7 +14,7 @@ from api.providers.messaging.outbox import Outbox
 from api.settings import Settings
 from deployments.local.seed import partner_keys_file
 from tests.inbox import code_sent
-from tests.product import BASE_URL, OWNER_PHONE, seeded
+from tests.product import BASE_URL, OWNER_PHONE, Itself, seeded
 
 __all__ = ["seeded"]
 
@@ -22,7 +23,7 @@ Visit = Callable[[], TestClient]
 
 @pytest.fixture(scope="session")
 def app(seeded: Settings) -> FastAPI:
-    return create_app(seeded)
+    return Itself(partial(create_app, seeded)).app
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,8 @@ def test_the_line_that_checks_a_key_does(founder: TestClient, visit: Visit, made
     given = [word.split(": ", 1) for word in curl if ": " in word and not word.startswith("{")]
     assert curl[:3] == ["curl", "-sS", "-X"] and url.startswith(BASE_URL)
     answer = visit().post(url.removeprefix(BASE_URL), headers=dict(given), content=curl[-1])
-    assert answer.status_code == 201 and answer.json()["redirect_url"]
+    assert answer.status_code == 200 and answer.json()["redirect_url"]  # the rotation has tried it before
+    assert "POST /api/integration/v1/waitlist/start with the new key: 201" in page
 
 
 def test_a_double_click_rotates_once_and_shows_the_same_key(
