@@ -239,8 +239,9 @@ def test_what_does_not_work_takes_nobodys_place(world: World, kind: str) -> None
     works, world.known = World.key_works, []
     try:
         World.key_works = lambda self, plaintext: plaintext == case.old  # type: ignore[method-assign]
+        made = rotations.rotate(case.name, mode=Mode.SCHEDULED, by="flow", shown=False, grace=GRACE)
         with pytest.raises(FirstUserError) as refused:
-            case.begin()
+            rotations.pick_up(made.rotation.id, "fnd_1")
         assert refused.value.code == "rotation_not_proven"
         stuck = done(rotations, case.name, world)
     finally:

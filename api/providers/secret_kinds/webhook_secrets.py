@@ -80,8 +80,9 @@ class WebhookSecrets:
         return []
 
     def prove(self, rotation: RotationView) -> Sequence[Proof]:
-        """A test event as every webhook is signed now, old and new. A leaked secret ends all the same."""
-        required = rotation.mode is not Mode.INCIDENT
+        """A test event as every webhook is signed now, old and new. Who pressed the button sees how it went
+        and decides; a flow goes no further without it; a leaked secret ends all the same."""
+        required = rotation.mode is Mode.SCHEDULED
         with self.transaction() as session:
             keys = secrets.valid(session, self.vault, integration_of(rotation.name), self.clock())
         return [self._accepted("a test webhook, signed with both", rotation, keys, required)]

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0006_rotation"
-down_revision = "0005_alerts"
+revision = "0007_rotation"
+down_revision = "0006_preflight"
 branch_labels = None
 depends_on = None
 
