@@ -53,8 +53,9 @@ class World:
     between: Callable[[], None] = lambda: None
 
     @contextmanager
-    def call(self) -> Generator[None]:
-        self.between()
+    def call(self, *, in_a_loop: bool = False) -> Generator[None]:
+        if not in_a_loop:  # the other one has a loop of its own
+            self.between()
         self.calls += 1
         if self.strike == self.calls:
             raise Killed
@@ -94,7 +95,7 @@ class World:
             return httpx.Response(status, json={"code": "cursor_invalid"} if status == 422 else {})
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Attempt:
-        with self.call():
+        with self.call(in_a_loop=True):
             verdict = signing.verify(self.known, headers, body, self.now)
             assert json.loads(body)["type"] == "webhook.test"
             good = verdict is Verdict.GENUINE
