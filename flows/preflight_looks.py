@@ -24,8 +24,9 @@ from api.core.preflight.records import Check, Finding, Target
 from api.core.preflight.runner import Look
 from api.db.engine import Session
 from api.providers.edge import cloudflare
-from api.providers.preflight import tls
+from api.providers.preflight import browsing, smoke, tls
 from api.providers.preflight.outside import LOOPBACK, Outside
+from api.providers.preflight.smoke import Place
 from api.settings import Settings
 from api.settings.check import check as check_settings
 from api.settings.fingerprint import configuration
@@ -33,6 +34,7 @@ from api.settings.rules import embedded
 from api.settings.twelve import PRODUCTION_ONLY, TWELVE, judged
 from deployments import watch_file
 from flows import wiring
+from flows.preflight_tenant import SyntheticTenant
 
 _TLS_CHECKS = ("domain.tls", "domain.redirect")
 
@@ -101,6 +103,7 @@ class Looks:
             "database.drill": self.drill,
             "alerts.receipt": self.receipt,
             "alerts.dead_man": self.dead_man,
+            "smoke": self.smoke,
             "owners.assigned": lambda: people.assigned(self._owners()),
             "owners.reached": lambda: people.reached(self._owners(), system_clock()),
             "rollback.rehearsed": self.rehearsed,
@@ -168,6 +171,18 @@ class Looks:
         file = settings.alerts.watcher_state_file or settings.stack.state_dir / "watcher.json"
         configured = settings.alerts.dead_man_url is not None
         return on_alerts.dead_man(configured, watch_file.read(file).dead_man_ok_at, system_clock())
+
+    def smoke(self) -> Finding:
+        """One at a time: the tenant has one name."""
+        settings = wiring.settings().preflight
+        place = Place(
+            self._target.production_url,
+            browsing.executable(),
+            settings.smoke_receiver_url,
+            settings.smoke_receiver_port,
+        )
+        with wiring.smoke_lock():
+            return smoke.run(place, SyntheticTenant())
 
     def rehearsed(self) -> Finding:
         with wiring.transaction() as session:

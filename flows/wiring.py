@@ -34,6 +34,7 @@ from api.providers.product.visitor import HttpVisitor
 from api.settings import Settings, load
 
 LOCK_WAIT_S = 30.0
+SMOKE_LOCK = 7_303_015
 
 
 @cache
@@ -150,6 +151,15 @@ def drilling() -> Drilling:
 def drill_run(drill_id: str, on_progress: OnProgress) -> DrillRun:
     """The same object for every step of a drill in this process: it remembers the plan it made."""
     return DrillRun(drilling(), drill_id, on_progress)
+
+
+@contextmanager
+def smoke_lock() -> Generator[None]:
+    """One smoke test at a time. Raises `Conflict` when another goes on for too long."""
+    with advisory_lock(engine(), SMOKE_LOCK, LOCK_WAIT_S) as held:
+        if not held:
+            raise Conflict("Another smoke test is running.", fix="Wait for it, then run this one again.")
+        yield
 
 
 @contextmanager

@@ -304,6 +304,10 @@ def revoke_grant(session: Session, grant_id: str, now: datetime) -> bool:
     return revoked.first() is not None
 
 
+def users_of_space(session: Session, space_id: str) -> Sequence[str]:
+    return session.scalars(select(Entry.user_id).where(Entry.space_id == space_id)).all()
+
+
 def users_with_grant(session: Session, integration_id: str, limit: int) -> Sequence[str]:
     return session.scalars(
         select(Grant.external_user_id)

@@ -22,7 +22,12 @@ class FounderView:
 
 def sealed(vault: Vault, name: str, phone: str, email: str | None, now: datetime) -> Founder:
     """A founder not yet added, personal data sealed. Raises `Refused` for a phone or e-mail that is none."""
-    founder_id = new_id("fnd")
+    return _sealed(vault, new_id("fnd"), name, phone, email, now)
+
+
+def _sealed(
+    vault: Vault, founder_id: str, name: str, phone: str, email: str | None, now: datetime
+) -> Founder:
     number = identifiers.phone(phone).value
     address = identifiers.email(email).value if email else None
     return Founder(
@@ -42,6 +47,14 @@ def add(session: Session, vault: Vault, name: str, phone: str, email: str | None
     session.add(founder)
     session.flush()
     return founder.id
+
+
+def ensure(session: Session, vault: Vault, founder_id: str, name: str, phone: str, now: datetime) -> None:
+    """The founder of that id, added when they are not there yet. Whoever is not among FOUNDER_PHONES cannot
+    log in."""
+    if queries.founder(session, founder_id) is None:
+        session.add(_sealed(vault, founder_id, name, phone, None, now))
+        session.flush()
 
 
 def view(session: Session, vault: Vault, founder_id: str) -> FounderView:

@@ -34,6 +34,12 @@ def revoke(session: Session, integration_id: str, key_id: str, now: datetime, ac
     audit.record(session, actor, "keys.revoke", integration_id, now, {"key_id": key_id})
 
 
+def end(session: Session, integration_id: str, now: datetime) -> None:
+    """No key of the integration works any more: it is shut. Idempotent."""
+    queries.hold(session, integration_id)
+    queries.end_by(session, integration_id, now)
+
+
 def _hold(session: Session, integration_id: str, now: datetime) -> dict[str, KeyState]:
     held = queries.hold(session, integration_id)
     return {key.id: rules.state(key.expires_at, key.revoked_at, now) for key in held}

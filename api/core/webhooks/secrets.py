@@ -87,6 +87,12 @@ def revoke(session: Session, integration_id: str, secret_id: str, now: datetime,
     audit.record(session, actor, "webhook_secrets.revoke", integration_id, now, {"secret_id": secret_id})
 
 
+def end(session: Session, integration_id: str, now: datetime) -> None:
+    """No secret of the integration signs any more: it is shut. Idempotent."""
+    queries.lock_secrets(session, integration_id)
+    queries.expire_secrets(session, integration_id, now, now)
+
+
 def of_integration(session: Session, integration_id: str) -> list[SecretView]:
     """Newest first, without the secret."""
     return [

@@ -1,0 +1,47 @@
+"""The tenant of smoke tests: one space and one integration by fixed ids, marked, with nobody in it for long.
+
+The rows stay from run to run, empty: what comes and goes are people, keys, secrets and addresses."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from api.core.access import integrations, queries
+from api.core.access.integrations import Change
+from api.core.access.models import Integration, Space
+
+SPACE_ID = "spc_preflight"
+INTEGRATION_ID = "int_preflight"
+SLUG = "preflight-synthetic"
+NAME = "Preflight (synthetic)"
+
+
+def ensure(session: Session, owner_id: str, now: datetime) -> None:
+    """Idempotent."""
+    if session.get(Space, SPACE_ID) is None:
+        values = {"id": SPACE_ID, "slug": SLUG, "name": NAME, "owner_id": owner_id}
+        session.add(Space(**values, synthetic=True, created_at=now))
+        session.flush()
+        session.add(Integration(id=INTEGRATION_ID, space_id=SPACE_ID, name=NAME, created_at=now))
+        session.flush()
+
+
+def address(session: Session, return_url: str, origin: str, webhook_url: str | None) -> None:
+    """What may be sent there from now on. Raises `Refused`."""
+    found = queries.integration(session, INTEGRATION_ID)
+    if found is not None:
+        asked = Change(return_urls=[return_url], origins=[origin], webhook_url=webhook_url or "")
+        integrations.change(session, found, asked)
+
+
+def unaddress(session: Session) -> None:
+    """Nothing may be sent anywhere. Idempotent."""
+    found = queries.integration(session, INTEGRATION_ID)
+    if found is not None:
+        integrations.change(session, found, Change(return_urls=[], origins=[], webhook_url=""))
+
+
+def people(session: Session) -> Sequence[str]:
+    """The user ids of whoever is on its list."""
+    return queries.users_of_space(session, SPACE_ID)
