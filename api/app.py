@@ -23,6 +23,7 @@ from api.core.chat.token import WidgetKeys
 from api.core.clock import frozen_clock, system_clock
 from api.core.crypto import Signer, Vault, data_keys
 from api.core.flags.rules import parse_overrides
+from api.core.incidents.pace import Pace
 from api.core.keys.known import KnownKeys
 from api.core.ports import DatabaseProvider
 from api.db import migrate
@@ -57,6 +58,7 @@ from api.http.alert_loop import AlertLoop
 from api.http.chat_feed import ChatFeed
 from api.http.cookies import Cookies
 from api.http.draining import Draining
+from api.http.exchange_tally import ExchangeReports
 from api.http.fast_lane import FastLane
 from api.http.flag_board import FlagBoard
 from api.http.hot_calls import HotCalls
@@ -102,6 +104,7 @@ ROUTERS = (
     probes.router,
     auth.router,
     integration.router,
+    integration.exchanges,
     waitlist_start.router,
     grants.router,
     widget_tokens.router,
@@ -263,6 +266,14 @@ def compose(settings: Settings, product: httpx.BaseTransport | None = None) -> S
         ),
         proofs=Proofs(ring),
         alert_loop=AlertLoop(Desk(transaction, channels, words, system_clock), enabled=whole),
+        exchange_reports=ExchangeReports(
+            transaction,
+            Pace(settings.incidents.incident_clock_origin, settings.incidents.incident_clock_rate),
+            lambda: flags.fingerprint,
+            service.release,
+            service.deploy_id,
+            enabled=whole,
+        ),
         home_numbers=Recent(HOME_NUMBERS_S),
         live_feed=LiveFeed(look_with(transaction, clock, service.live_ttl_seconds), draining),
         allowed_phones=frozenset(platform.founder_phone_list),
@@ -278,6 +289,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         services.key_changes.listening(),
         services.sampler.running(),
         services.alert_loop.running(),
+        services.exchange_reports.running(),
     ):
         yield
     await services.calls.drain()

@@ -75,6 +75,7 @@ async def partner(request: Request, at: At, _: IntegrationKey = None) -> str:
         request.headers.get("authorization", ""),
         client_network(request),
     )
+    request.state.integration_id = integration_id
     return integration_id
 
 

@@ -164,6 +164,13 @@ def unexpected(request: Request, error: Exception) -> Response:
     return response
 
 
+def is_server_failure(error: Exception) -> bool:
+    """Whether it is answered with a 5xx: ours, not the caller's fault."""
+    if isinstance(error, FirstUserError):
+        return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 400) >= 500
+    return isinstance(error, DATABASE_AWAY) or not isinstance(error, ANSWERED)
+
+
 HANDLERS: Mapping[type[Exception], Callable[[Request, Exception], Response]] = {
     FirstUserError: _refusal,
     Unauthenticated: _unauthenticated,

@@ -203,7 +203,15 @@ class FastLane:
         tried = attempt(
             integration_id, asked.code, asked.return_url, asked.code_verifier, key, self._at.clock()
         )
-        found = hot_calls.granted(await self._at.calls.exchanges.submit(tried), integration_id, request_id)
+        tally = self._at.exchange_reports.tally
+        try:
+            outcome = await self._at.calls.exchanges.submit(tried)
+        except Exception as error:
+            if errors.is_server_failure(error):
+                tally.failed(integration_id)
+            raise
+        found = hot_calls.granted(outcome, integration_id, request_id)
+        tally.succeeded(integration_id)
         return fast_answers.exchanged(found)
 
     async def _live(self, asked: PageAsked) -> bytes:

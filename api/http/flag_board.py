@@ -68,6 +68,11 @@ class FlagBoard:
         """Since the store was last read; infinite before the first time."""
         return time.monotonic() - self._read_at
 
+    @property
+    def fingerprint(self) -> str:
+        """Of the values that this process goes by; "" where it knows none."""
+        return rules.fingerprint(self._stored) if self._stored is not None else ""
+
     def refresh(self) -> None:
         """Read the store now, as after a change of one's own. A database that is away is no error."""
         with self._lock:

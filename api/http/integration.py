@@ -12,10 +12,17 @@ from api.core.presence.pages import PageAsked
 from api.core.presence.rules import Beat
 from api.http import cursors, first_times, hot_calls
 from api.http.deps import At, Partner
+from api.http.exchange_tally import TalliedRoute
 from api.http.problems import PARTNER_CODES, documented
 from api.http.shapes import GrantOut, LiveUsersOut, Moment, UserOut, live_users
 
 router = APIRouter(prefix="/api/integration/v1", tags=["integration"], responses=documented(*PARTNER_CODES))
+exchanges = APIRouter(
+    prefix="/api/integration/v1",
+    tags=["integration"],
+    responses=documented(*PARTNER_CODES),
+    route_class=TalliedRoute,
+)
 
 # Nothing that cannot be seen: PostgreSQL stores no NUL, no log line should break, and no name should be taken
 # for another by its zero-width letters or read backwards by its bidi controls.
@@ -93,7 +100,7 @@ async def heartbeat(at: At, integration_id: Partner, body: HeartbeatIn) -> Heart
     )
 
 
-@router.post("/access/exchange", responses=documented(*PARTNER_CODES, "invalid_grant"))
+@exchanges.post("/access/exchange", responses=documented(*PARTNER_CODES, "invalid_grant"))
 async def exchange(
     request: Request,
     at: At,

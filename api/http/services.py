@@ -20,6 +20,7 @@ from api.http.alert_loop import AlertLoop
 from api.http.chat_feed import ChatFeed
 from api.http.cookies import Cookies
 from api.http.draining import Draining
+from api.http.exchange_tally import ExchangeReports
 from api.http.flag_board import FlagBoard
 from api.http.hot_calls import HotCalls
 from api.http.live_counts import LiveCounts
@@ -75,6 +76,7 @@ class Services:
     sampler: Sampler
     proofs: Proofs
     alert_loop: AlertLoop
+    exchange_reports: ExchangeReports
     home_numbers: Recent[HomeNumbers]
     allowed_phones: Collection[str]
 

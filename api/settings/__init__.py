@@ -12,6 +12,7 @@ from pathlib import Path
 from api.settings.alerts import AlertSettings
 from api.settings.drills import DrillSettings
 from api.settings.group import Group
+from api.settings.incidents import IncidentSettings
 from api.settings.messaging import MessagingSettings
 from api.settings.platform import PlatformSettings
 from api.settings.preflight import PreflightSettings
@@ -23,6 +24,7 @@ __all__ = [
     "GROUPS",
     "AlertSettings",
     "DrillSettings",
+    "IncidentSettings",
     "MessagingSettings",
     "PlatformSettings",
     "PreflightSettings",
@@ -45,6 +47,7 @@ class Settings:
     messaging: MessagingSettings
     alerts: AlertSettings
     preflight: PreflightSettings
+    incidents: IncidentSettings
 
 
 GROUPS: Mapping[str, type[Group]] = {
@@ -56,6 +59,7 @@ GROUPS: Mapping[str, type[Group]] = {
     "messaging": MessagingSettings,
     "alerts": AlertSettings,
     "preflight": PreflightSettings,
+    "incidents": IncidentSettings,
 }
 
 
@@ -71,6 +75,7 @@ def load(env_file: Path | None = None) -> Settings:
         messaging=MessagingSettings.read(file),
         alerts=AlertSettings.read(file),
         preflight=PreflightSettings.read(file),
+        incidents=IncidentSettings.read(file),
     )
 
 

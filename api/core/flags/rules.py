@@ -9,6 +9,7 @@ might have been set meanwhile; for live tenants the last known value holds, and 
 was ever known.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -76,6 +77,14 @@ def values_of(rows: Iterable[tuple[str, str, bool]]) -> Values:
     """From rows of (key, scope, value); a key that this release does not know is left out."""
     known = {key.value: key for key in FlagKey}
     return {(known[key], scope): value for key, scope, value in rows if key in known}
+
+
+def fingerprint(stored: Values) -> str:
+    """The same for the same values: what a process goes by, in a word that can be compared."""
+    written = sorted(
+        f"{key}:{scope}={value}" for (key, scope), value in stored.items() if value != NORMAL[key]
+    )
+    return hashlib.sha256("\n".join(written).encode()).hexdigest()[:16]
 
 
 def parse_overrides(text: str) -> Values:

@@ -105,6 +105,11 @@ def reading(session: Session, key: FlagKey, overrides: Values) -> Callable[[str]
     return lambda scope: rules.effective(key, scope, stored, 0.0, overrides, spaces.get(scope, EVERYWHERE))
 
 
+def fingerprint(session: Session) -> str:
+    """Of everything that is stored: what every process goes by once it has read it."""
+    return rules.fingerprint(rules.values_of((r.key, r.scope, r.value) for r in queries.flags(session, None)))
+
+
 def history(session: Session, limit: int, key: FlagKey | None = None) -> list[Change]:
     """Newest first."""
     return [

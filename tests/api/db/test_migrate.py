@@ -15,6 +15,7 @@ import api.core.chat.models
 import api.core.flags.models
 import api.core.founders.models
 import api.core.idempotency.models
+import api.core.incidents.models
 import api.core.keys.models
 import api.core.presence.models
 import api.core.privacy.models
