@@ -57,12 +57,18 @@ class ProviderError(FirstUserError):
 
 
 class Unavailable(ProviderError):
+    """`wait_s`: how long the provider asked for patience, when it did."""
+
     code = "provider_unavailable"
     retryable = True
+    wait_s: float | None = None
 
 
 class Rejected(ProviderError):
+    """`status`: the HTTP status that said no, where there was one."""
+
     code = "provider_rejected"
+    status: int | None = None
 
 
 class TimedOut(ProviderError):

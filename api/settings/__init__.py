@@ -15,6 +15,7 @@ from api.settings.group import Group
 from api.settings.incidents import IncidentSettings
 from api.settings.messaging import MessagingSettings
 from api.settings.platform import PlatformSettings
+from api.settings.platforms import PlatformsSettings
 from api.settings.preflight import PreflightSettings
 from api.settings.service import ServiceSettings
 from api.settings.stack import StackSettings
@@ -27,6 +28,7 @@ __all__ = [
     "IncidentSettings",
     "MessagingSettings",
     "PlatformSettings",
+    "PlatformsSettings",
     "PreflightSettings",
     "ServiceSettings",
     "Settings",
@@ -48,6 +50,7 @@ class Settings:
     alerts: AlertSettings
     preflight: PreflightSettings
     incidents: IncidentSettings
+    platforms: PlatformsSettings
 
 
 GROUPS: Mapping[str, type[Group]] = {
@@ -60,6 +63,7 @@ GROUPS: Mapping[str, type[Group]] = {
     "alerts": AlertSettings,
     "preflight": PreflightSettings,
     "incidents": IncidentSettings,
+    "platforms": PlatformsSettings,
 }
 
 
@@ -76,6 +80,7 @@ def load(env_file: Path | None = None) -> Settings:
         alerts=AlertSettings.read(file),
         preflight=PreflightSettings.read(file),
         incidents=IncidentSettings.read(file),
+        platforms=PlatformsSettings.read(file),
     )
 
 

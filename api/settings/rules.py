@@ -122,7 +122,7 @@ def _secrets(settings: Settings) -> Iterator[Problem]:
         secret = _text(value)
         if secret and (weak := weakness(secret)):
             yield Problem(name, weak, _RANDOM)
-        elif secret and secret in seen:
+        elif secret and seen.get(secret, name.removesuffix("_PREVIOUS")) != name.removesuffix("_PREVIOUS"):
             yield Problem(name, f"is the same as {seen[secret]}", "Give each a value of its own.")
         seen.setdefault(secret, name)
 
@@ -230,14 +230,18 @@ def _alerts(settings: Settings) -> Iterator[Problem]:
 
 def _carriers(settings: Settings) -> Iterator[Problem]:
     """The keys travel there: in the clear only to a fake on this machine."""
+    on = settings.platforms
     addresses = {
         "FIRSTUSER_TEXTBELT_URL": settings.messaging.textbelt_url,
         "FIRSTUSER_SENDGRID_URL": settings.messaging.sendgrid_url,
-    }
+        "FIRSTUSER_RENDER_URL": on.render_url,
+        "FIRSTUSER_RAILWAY_URL": on.railway_url,
+        "FIRSTUSER_FLY_URL": on.fly_url,
+    } | ({"FIRSTUSER_AWS_URL": on.aws_endpoint_url} if on.aws_endpoint_url else {})
     for name, url in addresses.items():
         parts = _split(url)
         if parts is None or (parts.scheme != "https" and parts.hostname not in LOOPBACK):
-            yield Problem(name, "is not an https address", f"Remove {name} to use the carrier's own.")
+            yield Problem(name, "is not an https address", f"Remove {name} to use the vendor's own.")
 
 
 def _proxies(settings: Settings) -> Iterator[Problem]:

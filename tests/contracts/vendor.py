@@ -51,8 +51,12 @@ class Vendor:
 
 
 def vendor(name: str) -> Vendor:
-    for folder in Path(__file__).parents:
-        description = folder / "shared" / "specs" / f"{name}.json"
-        if description.is_file():
-            return Vendor(description)
+    return Vendor(specs() / f"{name}.json")
+
+
+def specs(start: Path = Path(__file__)) -> Path:
+    """The folder of the descriptions; skips where there is none."""
+    for folder in start.parents:
+        if (folder / "shared" / "specs").is_dir():
+            return folder / "shared" / "specs"
     pytest.skip("the vendors' API descriptions are not beside this checkout")

@@ -30,7 +30,8 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
-    """`since` is when the version came to this stage; None where the store does not know."""
+    """`since` is when the version came to this stage, or when it was put where the store (AWS) knows no more;
+    None for one that was put by hand."""
 
     version: int
     stage: Stage
@@ -51,7 +52,8 @@ class SecretStore(Protocol):
         ...
 
     def put_pending(self, name: str, version: int, value: str) -> None:
-        """The first version of a secret becomes pending too, and is promoted like any other.
+        """The first version of a secret is pending too, and promoted like any other; where a store has no
+        secret without a current version it is current at once.
 
         A no-op when `version` holds `value` already, at whatever stage. Raises `Conflict` when it holds
         another value, when another version is pending, and when the value is that of another version;

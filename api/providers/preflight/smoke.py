@@ -143,9 +143,7 @@ class Steps:
         users = [{"external_user_id": name}, {"external_user_id": stranger}]
         beat = must(self._partner.call("POST", "/heartbeat", {"users": users}))
         if (beat["accepted"], beat["rejected"]) != (1, 1):
-            raise _wrong(
-                f"of a user and a stranger {beat['accepted']} accepted, {beat['rejected']} rejected"
-            )
+            raise _wrong(f"of a user and a stranger {beat['accepted']} accepted, {beat['rejected']} rejected")
         self._await(lambda: self._is_live(name), "the user is not among the live users")
         gone = {"users": [{"external_user_id": name, "status": "left"}]}
         must(self._partner.call("POST", "/heartbeat", gone))

@@ -13,7 +13,7 @@ from api.core.rotation.stores import Stage
 
 SUFFIXES: Mapping[Stage, str] = {Stage.CURRENT: "", Stage.PREVIOUS: "_PREVIOUS", Stage.PENDING: "_PENDING"}
 VERSIONS = "_VERSIONS"
-_BY_HAND: Mapping[Stage, int] = {Stage.CURRENT: 1, Stage.PREVIOUS: 0}
+BY_HAND: Mapping[Stage, int] = {Stage.CURRENT: 1, Stage.PREVIOUS: 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def parse(found: Mapping[str, str], name: str) -> dict[Stage, Held]:
     state: dict[Stage, Held] = {}
     for stage, suffix in SUFFIXES.items():
         value = found.get(name + suffix)
-        mark = marks.get(stage) or ((_BY_HAND[stage], None) if stage in _BY_HAND else None)
+        mark = marks.get(stage) or ((BY_HAND[stage], None) if stage in BY_HAND else None)
         if value and mark:
             state[stage] = Held(*mark, value)
     pending, current = state.get(Stage.PENDING), state.get(Stage.CURRENT)
@@ -70,7 +70,7 @@ def writes(found: Mapping[str, str], state: State, name: str) -> dict[str, str |
     return {variable: value for variable, value in order.items() if found.get(variable) != value}
 
 
-def with_pending(state: State, name: str, version: int, value: str, now: datetime) -> State:
+def with_pending(state: State, name: str, version: int, value: str, now: datetime | None) -> State:
     """Raises `Conflict`, see `SecretStore.put_pending`, and `Refused`."""
     if not value.isprintable() or not value.strip():
         raise Refused(
@@ -92,7 +92,7 @@ def with_pending(state: State, name: str, version: int, value: str, now: datetim
     return {**state, Stage.PENDING: Held(version, now, value)}
 
 
-def steps_to_promote(state: State, name: str, version: int, now: datetime) -> list[State]:
+def steps_to_promote(state: State, name: str, version: int, now: datetime | None) -> list[State]:
     """The states to pass through, one write each. The way back goes by pending: a swap has no order in which
     one value is safe. Raises `NotFound`."""
     current, previous = state.get(Stage.CURRENT), state.get(Stage.PREVIOUS)

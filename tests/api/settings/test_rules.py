@@ -73,6 +73,11 @@ def test_a_good_production_has_no_problem() -> None:
     assert found(FIRSTUSER_ENV="staging", FIRSTUSER_OUTBOUND="outbox", OPS_ALERT_WEBHOOK_URL="") == []
 
 
+def test_a_ring_may_say_the_same_twice() -> None:
+    """In the middle of a rotation, and on ECS between two of them."""
+    assert found(SESSION_SECRET_PREVIOUS=GOOD["SESSION_SECRET"]) == []
+
+
 def test_production_needs_all_twelve_and_says_so_of_each() -> None:
     bare = problems(settings({"FIRSTUSER_ENV": "production"}))
     assert {problem.name for problem in bare} >= THE_TWELVE
@@ -90,7 +95,7 @@ def test_production_needs_all_twelve_and_says_so_of_each() -> None:
         ("SESSION_SECRET", "too short"),
         ("SESSION_SECRET", "changeme-changeme-changeme-changeme"),
         ("SESSION_SECRET_PREVIOUS", "too short"),
-        ("SESSION_SECRET_PREVIOUS", GOOD["SESSION_SECRET"]),
+        ("INTEGRATION_WIDGET_SIGNING_SECRET_PREVIOUS", GOOD["SESSION_SECRET"]),
         ("INTEGRATION_WIDGET_SIGNING_SECRET", "0123456789" * 4),
         ("INTEGRATION_WIDGET_SIGNING_SECRET", GOOD["SESSION_SECRET"]),
         ("INTEGRATION_WEBHOOK_SIGNING_SECRET", "a" * 32),
@@ -113,6 +118,8 @@ def test_production_needs_all_twelve_and_says_so_of_each() -> None:
         ("OPS_ALERT_WEBHOOK_URL", "hooks"),
         ("FIRSTUSER_TEXTBELT_URL", "http://textbelt.example"),
         ("FIRSTUSER_SENDGRID_URL", "sendgrid"),
+        ("FIRSTUSER_RENDER_URL", "http://render.example"),
+        ("FIRSTUSER_AWS_URL", "http://aws.example"),
         ("FIRSTUSER_DATA_KEY", "c2hvcnQ="),
         ("FIRSTUSER_DATA_KEY_PREVIOUS", "not base64!"),
         ("FIRSTUSER_TRUSTED_PROXIES", "*"),
