@@ -45,6 +45,7 @@ from api.http import (
     live_stream,
     ops,
     people,
+    preflights,
     probes,
     static,
     waitlist_start,
@@ -70,6 +71,7 @@ from api.http.pages import (
     acknowledge,
     dashboard,
     deliveries,
+    duty,
     integrate,
     joining,
     live,
@@ -82,6 +84,7 @@ from api.http.pages import (
 )
 from api.http.pages import chat as chat_pages
 from api.http.pages import ops as ops_pages
+from api.http.pages import preflight as preflight_pages
 from api.http.pages import webhooks as webhook_pages
 from api.http.proof_of_work import Proofs
 from api.http.rate_limits import Buckets, RateLimits
@@ -121,6 +124,7 @@ ROUTERS = (
     features.router,
     people.router,
     ops.router,
+    preflights.router,
     alerts.router,
     watcher_reports.router,
     acknowledge.router,
@@ -138,6 +142,8 @@ ROUTERS = (
     account.router,
     ops_pages.router,
     ops_alerts.router,
+    preflight_pages.router,
+    duty.router,
     person.router,
 )
 

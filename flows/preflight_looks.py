@@ -14,14 +14,22 @@ from api.core.errors import Refused
 from api.core.evidence import service as evidence
 from api.core.ports import VariableLister
 from api.core.preflight import owners, rehearsals, secret_ages
-from api.core.preflight.catalogue import CHECKS, NOT_CHECKED, PARTNER_SECRET_DAYS, RECEIPT_FRESH
+from api.core.preflight.catalogue import (
+    CHECKS,
+    NOT_CHECKED,
+    PARTNER_SECRET_DAYS,
+    PLATFORM_SECRET_DAYS,
+    RECEIPT_FRESH,
+)
 from api.core.preflight.judging import alerts as on_alerts
 from api.core.preflight.judging import database, environment, people, secrets, service
 from api.core.preflight.judging.alerts import Acknowledged
 from api.core.preflight.judging.database import DrillProof
 from api.core.preflight.judging.environment import Served, Variable
+from api.core.preflight.judging.secrets import Age
 from api.core.preflight.records import Check, Finding, Target
 from api.core.preflight.runner import Look
+from api.core.rotation import service as rotation
 from api.db.engine import Session
 from api.providers.edge import cloudflare
 from api.providers.preflight import browsing, smoke, tls
@@ -32,10 +40,10 @@ from api.settings.check import check as check_settings
 from api.settings.fingerprint import configuration
 from api.settings.rules import embedded
 from api.settings.twelve import PRODUCTION_ONLY, TWELVE, judged
-from deployments import watch_file
 from flows import wiring
 from flows.preflight_tenant import SyntheticTenant
 
+PLATFORM_KINDS = ("session", "widget", "webhook_signing", "data_key")
 _TLS_CHECKS = ("domain.tls", "domain.redirect")
 
 
@@ -167,10 +175,12 @@ class Looks:
         return on_alerts.receipt(self._owners(), received, now)
 
     def dead_man(self) -> Finding:
-        settings = wiring.settings()
-        file = settings.alerts.watcher_state_file or settings.stack.state_dir / "watcher.json"
-        configured = settings.alerts.dead_man_url is not None
-        return on_alerts.dead_man(configured, watch_file.read(file).dead_man_ok_at, system_clock())
+        """As the watcher reports it: it may stand on another machine."""
+        with wiring.transaction() as session:
+            watchers = alerts.watchers(session)
+        heard = [one.dead_man_ok_at for one in watchers if one.dead_man_ok_at is not None]
+        configured = any(one.dead_man for one in watchers)
+        return on_alerts.dead_man(configured, max(heard, default=None), system_clock())
 
     def smoke(self) -> Finding:
         """One at a time: the tenant has one name."""
@@ -201,7 +211,13 @@ class Looks:
         return secrets.within(ages, PARTNER_SECRET_DAYS, system_clock(), nothing=said)
 
     def platform_secrets(self) -> Finding:
-        raise Refused("The ages of platform secrets are not recorded.")
+        """By the rotation that made them; whoever never rotated does not know how old they are."""
+        with wiring.transaction() as session:
+            versions = rotation.current_versions(session).values()
+            last = secret_ages.last_incident(session)
+        made = {one.kind: one.current_at or one.minted_at for one in versions}
+        ages = [Age(kind, made.get(kind)) for kind in PLATFORM_KINDS]
+        return secrets.within(ages, PLATFORM_SECRET_DAYS, system_clock(), nothing="", last_incident=last)
 
     def _production(self) -> Served:
         return self._outside.served(self._target.production_url)

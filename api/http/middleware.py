@@ -21,7 +21,7 @@ _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors "
 )
-_SECRET = ("/w/", "/ack/")
+_SECRET = ("/w/", "/ack/", "/duty/")
 
 
 class RequestContext:

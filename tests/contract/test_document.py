@@ -28,11 +28,13 @@ CHECKS = [
 ]
 EXAMPLES = 4  # of each kind
 # Streams have no end, a drill starts a program, and backups and test events go out to other machines.
-ELSEWHERE = ("/stream", "/ops/drills", "/ops/backups", "/webhooks/test")
+ELSEWHERE = ("/stream", "/ops/drills", "/ops/preflights", "/ops/backups", "/webhooks/test")
 # Goes through only with what nobody can make up: a code, a drill. Decided once: the other way is a conflict.
 ONLY_REFUSED = {
     "POST /api/integration/v1/access/exchange",
     "GET /api/founder/v1/ops/drills/{drill_id}",
+    "GET /api/founder/v1/ops/preflights/{preflight_id}",
+    "POST /api/founder/v1/ops/preflights/{preflight_id}/sign-off",
     "POST /api/founder/v1/entries/{entry_id}/reject",
 }
 BODIES = {

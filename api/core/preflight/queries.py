@@ -40,6 +40,11 @@ def newest_secrets(session: Session, table: str, now: datetime) -> Sequence[tupl
     return [(name, made) for name, made in session.execute(_NEWEST[table], {"now": now})]
 
 
+def last_incident(session: Session) -> datetime | None:
+    query = "select max(tripped_at) from incident_episodes where mode <> 'dry-run'"
+    return session.execute(text(query)).scalar()
+
+
 def add_preflight(session: Session, values: Mapping[str, Any]) -> None:
     session.execute(
         text(

@@ -9,6 +9,11 @@ from api.core.preflight import queries
 from api.core.preflight.judging.secrets import Age
 
 
+def last_incident(session: Session) -> datetime | None:
+    """When the newest one tripped: platform secrets have to be newer (runbook section 5)."""
+    return queries.last_incident(session)
+
+
 def api_keys(session: Session, now: datetime) -> Sequence[Age]:
     """By integration; synthetic ones left out."""
     return [Age(name, made) for name, made in queries.newest_secrets(session, "api_keys", now)]

@@ -19,7 +19,7 @@ from api.core.founders.service import FounderView
 from api.core.ports import RestorePoint
 from api.http import features, ops
 from api.http.deps import At, HomepageOwner, SignedIn
-from api.http.pages import charts, ops_alerts, switches
+from api.http.pages import charts, ops_alerts, preflight, switches
 from api.http.pages import format as words
 from api.http.pages.charts import Sample, TrendChart
 from api.http.pages.rendering import render
@@ -174,6 +174,7 @@ def _page(
     shown = _state(at, started) | {
         "who": who,
         "alerts": ops_alerts.view(at) if seen.may_change else None,
+        "preflight": preflight.view(at),
         "targets": at.settings.drills,
         "problem": problem,
         "switches": seen,

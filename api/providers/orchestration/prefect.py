@@ -73,6 +73,18 @@ class Prefect:
             final=state.get("type") in _FINAL,
         )
 
+    def resume(self, flow_run_id: str, run_input: Mapping[str, Any]) -> None:
+        """A run that waits for input goes on with it. Raises `Rejected` when it does not wait."""
+        path, operation = f"flow_runs/{flow_run_id}/resume", "resume flow run"
+        answer = self._call("POST", path, operation, {"run_input": dict(run_input)})
+        if answer.get("status") != "ACCEPT":
+            raise Rejected(
+                "The flow run does not wait for input.",
+                provider="prefect",
+                operation=operation,
+                fix="Look at the run in the Prefect UI.",
+            )
+
     def run_url(self, flow_run_id: str) -> str:
         return f"{self._ui_url}/runs/flow-run/{flow_run_id}"
 

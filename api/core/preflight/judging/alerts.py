@@ -45,7 +45,9 @@ def receipt(owners: Sequence[Owner], acknowledged: Sequence[Acknowledged], now: 
 
 def dead_man(configured: bool, heard_at: datetime | None, now: datetime) -> Finding:
     if not configured:
-        return Finding(State.FAIL, "FIRSTUSER_DEAD_MAN_URL is not set: nobody outside would notice silence")
+        return Finding(
+            State.FAIL, "no watcher reports a FIRSTUSER_DEAD_MAN_URL: nobody outside would notice silence"
+        )
     if heard_at is None or now - heard_at > DEAD_MAN_SILENCE:
         when = f"last at {heard_at:%Y-%m-%d %H:%M:%S} UTC" if heard_at else "never"
         return Finding(State.FAIL, f"the outside service took the heartbeat {when}")
