@@ -11,11 +11,13 @@ killed in between, it sends the same message once more.
 
 import random
 import signal
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
+from urllib.parse import urlsplit
 
 import httpx
 import structlog
@@ -27,9 +29,12 @@ from api.core.alerts.reports import Report
 from api.core.clock import Clock, system_clock
 from api.core.crypto import Signer
 from api.core.errors import ProviderError
+from api.core.incidents.readiness import Outcome, Probe
+from api.providers import probe_spool
 from api.providers.alerting import channels
 from api.settings import named_file
 from api.settings.alerts import AlertSettings
+from api.settings.incidents import IncidentSettings
 from api.settings.platform import PlatformSettings
 from api.settings.service import ServiceSettings
 from api.settings.stack import StackSettings
@@ -56,6 +61,7 @@ class Watcher:
     http: httpx.Client = field(
         default_factory=lambda: httpx.Client(timeout=PROBE_TIMEOUT, trust_env=False, follow_redirects=False)
     )
+    probes: Path | None = None
     watch: Watch = field(init=False)
     look_at: datetime = field(init=False)
 
@@ -73,8 +79,10 @@ class Watcher:
 
     def _look(self) -> None:
         before = self.watch
-        seen = self._probe()
+        seen, outcome = self._probe()
         now = self.clock()
+        if self.probes is not None:
+            probe_spool.append(self.probes, Probe(now, outcome, seen.detail))
         self._keep(probing.observe(before, seen, self.place, now))
         self.look_at = probing.next_look(self.watch, self.place, now)
         if (before.episode is None) != (self.watch.episode is None):
@@ -103,15 +111,18 @@ class Watcher:
         elif (watch.ended, watch.silences) != ((), heard.silences):
             self._keep(probing.on_record(watch, heard.known, heard.silences))
 
-    def _probe(self) -> Seen:
+    def _probe(self) -> tuple[Seen, Outcome]:
+        """`UNKNOWN`: this machine has no way there, so the silence is its own."""
         try:
             answer = self.http.get(f"{self.readyz_url}?verbose")
         except httpx.HTTPError as error:
-            return probing.silent(type(error).__name__)
+            outcome = Outcome.FAIL if _has_a_way(self.readyz_url) else Outcome.UNKNOWN
+            return probing.silent(type(error).__name__), outcome
+        outcome = Outcome.PASS if answer.status_code == 200 else Outcome.FAIL
         try:
-            return probing.judge(answer.status_code, answer.json())
+            return probing.judge(answer.status_code, answer.json()), outcome
         except ValueError:
-            return probing.judge(answer.status_code, None)
+            return probing.judge(answer.status_code, None), outcome
 
     def _send(self) -> bool:
         """Whether something was sent, or tried."""
@@ -172,6 +183,7 @@ def from_environment() -> Watcher:
     file = named_file()
     alerts, service = AlertSettings.read(file), ServiceSettings.read(file)
     platform, stack = PlatformSettings.read(file), StackSettings.read(file)
+    incidents = IncidentSettings.read(file)
     dead_man = alerts.dead_man_url
     secrets = (platform.session_secret, platform.session_secret_previous)
     ring = [secret.get_secret_value() for secret in secrets if secret and secret.get_secret_value()]
@@ -181,10 +193,25 @@ def from_environment() -> Watcher:
             service.env, timedelta(seconds=alerts.watcher_interval_seconds), runbooks=alerts.runbooks_url
         ),
         channels=channels(platform, alerts, service),
+        probes=incidents.probes_file or stack.state_dir / probe_spool.NAME,
         readyz_url=alerts.watcher_readyz_url or f"{platform.public_app_url.rstrip('/')}{READYZ}",
         dead_man_url=dead_man.get_secret_value() if dead_man else "",
         signer=Signer(ring, reports.PURPOSE) if ring else None,
     )
+
+
+def _has_a_way(url: str) -> bool:
+    """Whether this machine knows a route to the host. Sends nothing: a datagram socket only looks it up."""
+    parts = urlsplit(url)
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_DGRAM)
+        with socket.socket(found[0][0], socket.SOCK_DGRAM) as probe:
+            probe.connect(found[0][4])
+    except socket.gaierror as error:
+        return error.errno != socket.EAI_AGAIN  # a name that does not exist is the service's trouble
+    except OSError:
+        return False
+    return True
 
 
 def main() -> None:

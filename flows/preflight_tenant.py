@@ -14,8 +14,6 @@ from api.core.webhooks import secrets
 from api.db.engine import Session
 from flows import wiring
 
-FOUNDER_ID = "fnd_preflight"
-PHONE = "+999000000001"  # no country has +999: nobody's, and nobody logs in with it
 ACTOR = "preflight"
 
 
@@ -26,8 +24,8 @@ class SyntheticTenant:
         self.clear()
         now, vault = system_clock(), wiring.vault()
         with wiring.transaction() as session:
-            founders.ensure(session, vault, FOUNDER_ID, synthetic.NAME, PHONE, now)
-            synthetic.ensure(session, FOUNDER_ID, now)
+            founders.ensure(session, vault, synthetic.OWNER_ID, synthetic.NAME, synthetic.PHONE, now)
+            synthetic.ensure(session, synthetic.OWNER_ID, now)
             synthetic.address(session, return_url, origin, webhook_url)
             _, api_key = keys.mint(session, synthetic.INTEGRATION_ID, now, ACTOR)
             _, secret = _new_secret(session)

@@ -230,6 +230,36 @@ class StoredObject:
     modified: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """A release with its configuration, as a service was given it. `irreversible`: it carries a migration
+    that cannot be taken back, so nothing older may serve after it."""
+
+    id: str
+    release: str
+    at: datetime
+    irreversible: bool = False
+
+
+@runtime_checkable
+class ReleaseKeeper(Protocol):
+    """A hosting provider that knows what a service was deployed with, and goes back to it."""
+
+    def deploys(self, service: str) -> Sequence[Deploy]:
+        """Oldest first; the last is the one that serves."""
+        ...
+
+    def roll_back(self, service: str, to: str = "") -> str:
+        """Deploy again what served before, or the deploy `to`; returns the new deploy's id. Asked again while
+        it serves that already, it changes nothing. Raises `Refused` when there is nothing to go back to, or a
+        migration forbids it."""
+        ...
+
+    def served(self, service: str) -> ServiceState:
+        """As seen from outside."""
+        ...
+
+
 @runtime_checkable
 class VariableLister(Protocol):
     """A hosting provider that can say which variables a service has."""

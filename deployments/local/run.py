@@ -69,11 +69,14 @@ def _prefect(*command: str) -> None:
 
 def _api(environment: str) -> Callable[[StateFolder], None]:
     def serve(state: StateFolder) -> None:
+        from api.providers.hosting import releases
         from api.providers.hosting.pointer import read_pointer
 
         _tie(signal.SIGKILL)
         os.environ["FIRSTUSER_ENV_FILE"] = str(state.env_file(environment))
-        os.environ.update(read_pointer(state.root, environment).environment())
+        pointer = read_pointer(state.root, environment)
+        pointed, released = pointer.environment(), releases.environment(state.root, environment)
+        os.environ.update({**pointed, **released} if pointer.at_home else {**released, **pointed})
         _serve_http()
 
     return serve

@@ -24,9 +24,10 @@ from api.core.alerts.reports import Reply, Report, Silenced
 from api.core.crypto import Signer
 from api.core.errors import ProviderError
 from api.db.engine import make_engine
+from api.providers import probe_spool
 from api.providers.databases.embedded.cluster import Cluster
 from api.settings import load
-from deployments import watch_file
+from deployments import watch_file, watcher
 from deployments.bench.places import free_port
 from deployments.local.environment import setting_names
 from deployments.watcher import Watcher
@@ -341,3 +342,26 @@ def test_postgres_stops_for_real_and_comes_back(own_cluster: Cluster, tmp_path: 
 
 def _told(watch: Watch) -> bool:
     return watch.episode is not None and watch.episode.notified_at is not None
+
+
+def test_what_it_saw_is_left_in_a_file_for_the_incident_watch(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = tmp_path / "left" / probe_spool.NAME
+    world.watcher.probes, world.watcher.readyz_url = spool, "http://127.0.0.1:9/api/readyz"
+    world.later(12)
+    world.down()
+    world.later(3)
+    world.answer = None
+    world.later(3)
+    monkeypatch.setattr(watcher, "_has_a_way", lambda _: False)
+    world.later(12)
+    with spool.open("a") as file:
+        file.write('{"at": "torn')
+    found = [probe.outcome.value for probe in probe_spool.read(spool, NOW)]
+    assert found[0] == "pass" and "unknown" in found[-2:] and found.count("fail") >= 2
+    assert [outcome for place, outcome in enumerate(found) if outcome != found[place - 1]][:2] == [
+        "pass",
+        "fail",
+    ]
+    assert probe_spool.read(spool, world.now) == []

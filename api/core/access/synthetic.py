@@ -12,6 +12,8 @@ from api.core.access.integrations import Change
 from api.core.access.models import Integration, Space
 
 SPACE_ID = "spc_preflight"
+OWNER_ID = "fnd_preflight"
+PHONE = "+999000000001"  # no country has +999: nobody's, and nobody logs in with it
 INTEGRATION_ID = "int_preflight"
 SLUG = "preflight-synthetic"
 NAME = "Preflight (synthetic)"
@@ -40,6 +42,17 @@ def unaddress(session: Session) -> None:
     found = queries.integration(session, INTEGRATION_ID)
     if found is not None:
         integrations.change(session, found, Change(return_urls=[], origins=[], webhook_url=""))
+
+
+def may_be_embedded(session: Session, origin: str) -> str:
+    """An origin that a join may come from: one that is registered, else this one from now on."""
+    found = queries.integration(session, INTEGRATION_ID)
+    if found is None or found.origins:
+        return found.origins[0] if found else origin
+    integrations.change(
+        session, found, Change(return_urls=found.return_urls, origins=[origin], webhook_url=None)
+    )
+    return origin
 
 
 def people(session: Session) -> Sequence[str]:

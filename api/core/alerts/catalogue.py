@@ -71,6 +71,25 @@ ENDPOINT = Rule(
 )
 FLOW = Rule("flow_failed", Severity.ERROR, "A flow run failed", "alert-flow-failed", listed=True)
 CHANNEL = Rule("channel_dead", Severity.ERROR, "An alert channel is dead", "alert-channel-dead")
+INCIDENT = Rule(
+    "incident_tripped",
+    Severity.CRITICAL,
+    "A rollback rule tripped",
+    "alert-incident",
+    group_wait=timedelta(0),
+    listed=True,
+)
+INCIDENT_SIGNAL = Rule(
+    "incident_signal", Severity.ERROR, "The incident watch needs a person", "alert-incident"
+)
+INCIDENT_FOLLOWUP = Rule(
+    "incident_followup",
+    Severity.CRITICAL,
+    "An incident needs a decision",
+    "alert-incident",
+    group_wait=timedelta(0),
+    listed=True,
+)
 TEST = Rule(
     "test",
     Severity.INFO,
@@ -81,5 +100,19 @@ TEST = Rule(
 )
 
 RULES: Mapping[str, Rule] = {
-    rule.name: rule for rule in (DATABASE, API, BURST, SILENT_LOOP, EXHAUSTED, ENDPOINT, FLOW, CHANNEL, TEST)
+    rule.name: rule
+    for rule in (
+        DATABASE,
+        API,
+        BURST,
+        SILENT_LOOP,
+        EXHAUSTED,
+        ENDPOINT,
+        FLOW,
+        CHANNEL,
+        INCIDENT,
+        INCIDENT_SIGNAL,
+        INCIDENT_FOLLOWUP,
+        TEST,
+    )
 }

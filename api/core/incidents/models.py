@@ -131,7 +131,8 @@ class Episode(Base):
 
 
 class Action(Base):
-    """What an episode makes somebody do, once: planned → acting → acted → observed, or failed."""
+    """What an episode makes somebody do, once: planned → acting → acted → observed, or failed. In
+    the order of `place`."""
 
     __tablename__ = "incident_actions"
     __table_args__ = (UniqueConstraint("episode_id", "kind", "target"),)
@@ -142,6 +143,7 @@ class Action(Base):
     )
     kind: Mapped[str] = mapped_column(Text)
     target: Mapped[str] = mapped_column(Text)
+    place: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(Text)
     claim_id: Mapped[str | None] = mapped_column(Text)
     claimed_until: Mapped[datetime | None] = mapped_column(DateTime(True))

@@ -70,6 +70,10 @@ def end_by(session: Session, integration_id: str, moment: datetime, keep: str = 
     )
 
 
+def expire(session: Session, key_id: str, moment: datetime) -> None:
+    session.execute(update(ApiKey).where(ApiKey.id == key_id).values(expires_at=moment))
+
+
 def revoke(session: Session, key_id: str, now: datetime) -> None:
     session.execute(
         update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=now)

@@ -2,6 +2,7 @@
 
 `local`       the staging process of the embedded stack
 `pointer`     the file that says what a local service serves from
+`releases`    what a local service was deployed with, one after the other
 `loopback`    plain HTTP to this machine
 `supervisor`  the process supervisor of the embedded stack, as seen through its socket
 """

@@ -1,7 +1,8 @@
-"""The `local` hosting provider: re-points `staging` of the embedded stack and restarts its process."""
+"""The `local` hosting provider: re-points `staging` of the embedded stack, and takes either service back to
+the release before; each time by a restart of its process."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +13,8 @@ from dotenv import dotenv_values
 
 from api.core.errors import NotFound, Refused, TimedOut
 from api.core.ids import new_id
-from api.core.ports import ServiceState
+from api.core.ports import Deploy, ServiceState
+from api.providers.hosting import releases
 from api.providers.hosting.loopback import ask
 from api.providers.hosting.pointer import Pointer, read_pointer, write_pointer
 from api.providers.hosting.supervisor import Supervisor
@@ -36,7 +38,10 @@ class LocalHosting:
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         stack = settings.stack
-        urls = {"staging": f"http://127.0.0.1:{stack.staging_port}"}
+        urls = {
+            "staging": f"http://127.0.0.1:{stack.staging_port}",
+            "production": f"http://127.0.0.1:{stack.api_port}",
+        }
         return cls(stack.state_dir.absolute(), urls)
 
     def pointer(self, service: str) -> str:
@@ -78,9 +83,11 @@ class LocalHosting:
             time.sleep(POLL_SECONDS)
 
     def state(self, service: str) -> ServiceState:
-        url = f"{self.base_url(service)}/api/readyz?verbose"
+        return self._seen(self.base_url(service))
+
+    def _seen(self, base_url: str) -> ServiceState:
         try:
-            answer = ask(url, timeout_s=3)
+            answer = ask(f"{base_url}/api/readyz?verbose", timeout_s=3)
         except httpx.HTTPError as error:
             return ServiceState(False, "", None, f"no answer ({type(error).__name__})")
         return _state(answer)
@@ -89,6 +96,26 @@ class LocalHosting:
         """Of production, too: its file is only read."""
         found = dotenv_values(self._state_dir / "secrets" / f"{service}.env", interpolate=False)
         return {name for name, value in found.items() if value}
+
+    def deploys(self, service: str) -> Sequence[Deploy]:
+        return [one.deploy() for one in releases.read(self._state_dir, service)]
+
+    def deploy(
+        self, service: str, release: str, variables: Mapping[str, str], *, irreversible: bool = False
+    ) -> str:
+        """Serve with this configuration over the service's own; returns the deploy's id."""
+        made = releases.add(self._state_dir, service, release, variables, irreversible=irreversible)
+        self._restart(f"api-{service}")
+        return made.id
+
+    def roll_back(self, service: str, to: str = "") -> str:
+        made = releases.back(self._state_dir, service, to)
+        if self.served(service).deploy_id != made.id:
+            self._restart(f"api-{service}")
+        return made.id
+
+    def served(self, service: str) -> ServiceState:
+        return self._seen(self._base_urls[service])
 
     def base_url(self, service: str) -> str:
         if service not in SERVICES:

@@ -11,6 +11,8 @@ from pathlib import Path
 from api.core.errors import Conflict
 
 OWN_DATABASE = "own"
+HOME = "home"
+"""The deploy of a service that was never pointed anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,10 @@ class Pointer:
     dsn: str = OWN_DATABASE
     restored_copy: str | None = None
     as_of: str | None = None
+
+    @property
+    def at_home(self) -> bool:
+        return self.deploy_id == HOME
 
     def environment(self) -> dict[str, str]:
         """What the service's process reads over its own environment file."""
@@ -44,7 +50,7 @@ def read_pointer(state_dir: Path, service: str) -> Pointer:
     try:
         return Pointer(**json.loads(path.read_text()))
     except FileNotFoundError:
-        return Pointer(deploy_id="home")
+        return Pointer(deploy_id=HOME)
     except (ValueError, TypeError) as error:
         raise Conflict(
             f"{path} cannot be read as a pointer: {error}",

@@ -87,6 +87,7 @@ create table incident_actions (
         references incident_episodes on delete cascade,
     kind text not null,
     target text not null,
+    place integer not null,
     state text not null,
     claim_id text,
     claimed_until timestamptz,

@@ -56,7 +56,7 @@ class Clocked:
 
 
 @given(st.lists(st.sampled_from(["ok a", "ok b", "bad a", "tick", "write", "lose"]), max_size=60))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_was_counted_is_what_is_written_however_often(db: Session, did: list[str]) -> None:
     """`lose`: written down, and the answer that it was got lost: it is written once more."""
     clean(db)
