@@ -1,7 +1,8 @@
 """What the drill tests look at from outside: rows, copies, where staging points, the processes of a run."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, LiteralString
@@ -11,6 +12,8 @@ import psutil
 import psycopg
 
 from api.providers.databases.embedded.provider import EmbeddedDatabase
+from api.providers.messaging.outbox import Outbox
+from tests.inbox import code_sent
 from tests.stack.conftest import StackUnderTest
 
 
@@ -53,3 +56,16 @@ def processes_of_flow_runs(stack: StackUnderTest) -> list[psutil.Process]:
     """The processes in which the worker executes flow runs."""
     worker = psutil.Process(stack.status()["prefect-worker"]["pid"])
     return worker.children(recursive=True)
+
+
+@contextmanager
+def signed_in(stack: StackUnderTest) -> Iterator[httpx.Client]:
+    """The owner of the homepage's space in production."""
+    base, owner = stack.ports.url("api"), stack.settings().platform.homepage_owner_phone
+    outbox = Outbox(stack.state.outbox("production"))
+    with httpx.Client(base_url=base, headers={"Origin": base}, timeout=15, trust_env=False) as founder:
+        asked_at = datetime.now(UTC)
+        founder.post("/auth/otp/start", json={"phone": owner}).raise_for_status()
+        code = code_sent(outbox, owner, asked_at)
+        founder.post("/auth/otp/verify", json={"code": code}).raise_for_status()
+        yield founder

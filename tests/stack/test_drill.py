@@ -5,8 +5,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +13,15 @@ import httpx
 import psycopg
 import pytest
 
-from api.providers.messaging.outbox import Outbox
-from tests.inbox import code_sent
 from tests.stack.conftest import StackUnderTest
-from tests.stack.drills import archive_up_to_now, assert_tidy, database, processes_of_flow_runs, query
+from tests.stack.drills import (
+    archive_up_to_now,
+    assert_tidy,
+    database,
+    processes_of_flow_runs,
+    query,
+    signed_in,
+)
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
 
@@ -128,19 +131,6 @@ def test_a_copy_forgets_whom_production_has_forgotten(stack: StackUnderTest) -> 
     code, answer = drill(stack)
     assert (code, answer["issues"]) == (0, [])
     assert_tidy(stack)
-
-
-@contextmanager
-def signed_in(stack: StackUnderTest) -> Iterator[httpx.Client]:
-    """The owner of the homepage's space in production."""
-    base, owner = stack.ports.url("api"), stack.settings().platform.homepage_owner_phone
-    outbox = Outbox(stack.state.outbox("production"))
-    with httpx.Client(base_url=base, headers={"Origin": base}, timeout=15, trust_env=False) as founder:
-        asked_at = datetime.now(UTC)
-        founder.post("/auth/otp/start", json={"phone": owner}).raise_for_status()
-        code = code_sent(outbox, owner, asked_at)
-        founder.post("/auth/otp/verify", json={"code": code}).raise_for_status()
-        yield founder
 
 
 @pytest.mark.parametrize(
