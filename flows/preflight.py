@@ -15,6 +15,7 @@ from pydantic import Field
 
 from api.core.clock import system_clock
 from api.core.errors import FirstUserError
+from api.core.preflight import report as preflight_report
 from api.core.preflight import service
 from api.core.preflight.records import Check, Result, Verdict
 from api.core.preflight.runner import Work
@@ -34,9 +35,6 @@ class SignOff(RunInput):
     approve: bool
     name: Annotated[str, Field(min_length=1, max_length=100, description="Your name, as release owner")]
     note: Annotated[str, Field(max_length=500, description="Why, for the record")] = ""
-    recorded: Annotated[
-        str, Field(max_length=100, description="Leave empty. Set by the Ops page, which has recorded it")
-    ] = ""
 
 
 def run_name() -> str:
@@ -79,7 +77,8 @@ def preflight(
     if run.verdict not in GO:
         return Failed(name="NO-GO", message=f"{run.headline}. {run.next_step}")
     if sign_off:
-        said = suspend_flow_run(wait_for_input=SignOff, timeout=SIGN_OFF_WAITS_S, key="sign-off")
+        form = SignOff.with_initial_data(description=preflight_report.to_sign(run))
+        said = suspend_flow_run(wait_for_input=form, timeout=SIGN_OFF_WAITS_S, key="sign-off")
         return settle_sign_off(run.id, said)
     return Completed(name="GO", message=run.headline)
 

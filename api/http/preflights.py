@@ -130,7 +130,7 @@ def sign(at: Services, who: FounderView, preflight_id: str, *, approve: bool, no
         )
         run = service.get(session, preflight_id)
     if run.flow_run_id:
-        said = {"approve": approve, "name": who.name, "note": note, "recorded": run.id}
+        said = {"approve": approve, "name": who.name, "note": note}
         try:
             at.prefect.resume(run.flow_run_id, said)
         except FirstUserError:

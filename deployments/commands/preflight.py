@@ -1,6 +1,6 @@
 """`firstuser preflight`: run the go-live preflight, print its verdict with why and what to do next.
 
-`preflight list`, `show ID`, `waive CHECK`, `waivers`, `approve ID`, `unwaive ID`.
+`preflight list`, `show ID`, `rehearse`, `waive CHECK`, `waivers`, `approve ID`, `unwaive ID`.
 Exit codes: 0 GO, 4 GO with warnings or waivers, 3 NO-GO, 2 bad configuration, 1 the tool itself failed.
 """
 
@@ -30,6 +30,7 @@ from deployments.local.stack import open_stack
 from flows import wiring
 
 DEPLOYMENT = "preflight/preflight"
+REHEARSAL = "rehearse-rollback/rehearse-rollback"
 EXIT_CODES = {Verdict.GO: 0, Verdict.WARNINGS: 4, Verdict.NO_GO: 3}
 TOOL_FAILED, BAD_CONFIGURATION = 1, 2
 POLL_S = 0.25
@@ -151,6 +152,31 @@ def unwaive(waiver_id: str, by: By) -> None:
     with wiring.transaction() as session:
         waivers.end(session, waiver_id, by, system_clock())
     out.print(f"{waiver_id} has ended.")
+
+
+@app.command()
+def rehearse(timeout: Annotated[float, typer.Option(help="Seconds to wait")] = 600) -> None:
+    """Rehearse the rollback on staging. Exit code 0 only when it went back and forth."""
+    _exit(lambda: _rehearse(timeout))
+
+
+def _rehearse(timeout: float) -> int:
+    settings = open_stack().settings
+    prefect = Prefect.from_settings(settings.service)
+    flow_run_id = prefect.start(REHEARSAL, {}, idempotency_key=new_id("cli"))
+    err.print(f"Flow run {prefect.run_url(flow_run_id)}")
+    deadline = monotonic() + timeout
+    while not (state := prefect.run_state(flow_run_id)).final:
+        if monotonic() > deadline:
+            raise TimedOut(
+                f"It did not end in {timeout:.0f} s.",
+                provider="prefect",
+                operation="rehearse",
+                fix="Look there.",
+            )
+        sleep(POLL_S)
+    out.print(f"{state.name}: {escape(state.message)}")
+    return 0 if state.name == "Completed" else TOOL_FAILED
 
 
 @app.command("waivers")

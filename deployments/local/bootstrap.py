@@ -102,24 +102,30 @@ def job_template() -> dict[str, Any]:
 
 
 async def _zombie_automation(client: PrefectClient) -> None:
-    if not await client.read_automations_by_name(ZOMBIE_AUTOMATION):
-        await client.create_automation(zombie_automation())
+    wanted = zombie_automation()
+    known = await client.read_automations_by_name(ZOMBIE_AUTOMATION)
+    if not known:
+        await client.create_automation(wanted)
+    for found in known:
+        if _expected(found) != _expected(wanted):  # an older release's; switched off, it stays so
+            wanted.enabled = found.enabled
+            await client.update_automation(found.id, wanted)
+
+
+def _expected(automation: AutomationCore) -> set[str]:
+    return automation.trigger.expect if isinstance(automation.trigger, EventTrigger) else set()
 
 
 def zombie_automation() -> AutomationCore:
-    """A run whose process and worker were killed reports nothing: silence for `ZOMBIE_AFTER` is a crash."""
+    """A run whose process and worker were killed reports nothing: silence for `ZOMBIE_AFTER` is a crash.
+
+    Whatever the run says counts, by whatever name: a suspended one ends its process, and is no crash."""
     return AutomationCore(
         name=ZOMBIE_AUTOMATION,
         description="Marks flow runs as crashed whose heartbeat has stopped.",
         trigger=EventTrigger(
             after={"prefect.flow-run.heartbeat"},
-            expect={
-                "prefect.flow-run.heartbeat",
-                "prefect.flow-run.Completed",
-                "prefect.flow-run.Failed",
-                "prefect.flow-run.Cancelled",
-                "prefect.flow-run.Crashed",
-            },
+            expect={"prefect.flow-run.*"},
             match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,

@@ -43,11 +43,12 @@ def test_deployments_are_scheduled_and_limited(prefect: httpx.Client) -> None:
         "alerts",
         "webhook-retries",
         "preflight",
+        "rehearse-rollback",
     }
     for name, deployment in found.items():
         assert deployment["global_concurrency_limit"]["limit"] == 1
         assert deployment["work_pool_name"] == "local"
-        scheduled = [] if name == "preflight" else [True]  # a preflight is asked for
+        scheduled = [] if name in {"preflight", "rehearse-rollback"} else [True]  # those are asked for
         assert [schedule["active"] for schedule in deployment["schedules"]] == scheduled
 
 

@@ -34,7 +34,7 @@ CHECKS: Sequence[Check] = (
         "the release and the configuration that this run reads",
         "Restart or redeploy production, so that it serves this release with these settings.",
         "preflight-environment",
-        after=("service.ready",),
+        after=("environment.variables", "service.ready"),
         attempts=2,
     ),
     Check(
@@ -44,6 +44,7 @@ CHECKS: Sequence[Check] = (
         "same variables, Postgres major, migration head and release family",
         "Bring staging to production's release, migrations, Postgres major and variables.",
         "preflight-environment",
+        after=("service.ready",),
         attempts=2,
     ),
     Check(

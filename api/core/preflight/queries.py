@@ -229,9 +229,9 @@ def end_waiver(session: Session, waiver_id: str, now: datetime) -> None:
 def add_rehearsal(session: Session, values: Mapping[str, Any]) -> None:
     session.execute(
         text(
-            "insert into ops.rehearsals (id, flow_run_id, service, of_release, to_release, status, step,"
-            " started_at) values (:id, :flow_run_id, :service, :of_release, :to_release, 'running', :step,"
-            " :started_at)"
+            "insert into ops.rehearsals (id, flow_run_id, service, of_release, to_release, home, back_to,"
+            " status, step, started_at) values (:id, :flow_run_id, :service, :of_release, :to_release, :home,"
+            " :back_to, 'running', :step, :started_at)"
         ),
         values,
     )

@@ -19,12 +19,15 @@ STREAM = "rehearsals"
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """`back_seconds`: to the previous release; `forth_seconds`: and to this one again."""
+    """`back_seconds`: to the previous release; `forth_seconds`: and to this one again. `home` and `back_to`
+    are the deploys."""
 
     id: str
     service: str
     of_release: str
     to_release: str
+    home: str
+    back_to: str
     status: str
     step: str
     detail: str
@@ -52,12 +55,21 @@ class Rehearsal:
 
 
 def begin(
-    session: Session, service: str, of_release: str, to_release: str, flow_run_id: str | None, now: datetime
+    session: Session,
+    *,
+    service: str,
+    of_release: str,
+    to_release: str,
+    home: str,
+    back_to: str,
+    flow_run_id: str | None,
+    now: datetime,
 ) -> str:
     rehearsal_id = new_id("rhl")
     values = {"service": service, "of_release": of_release, "to_release": to_release, "step": "back"}
+    deploys = {"home": home, "back_to": back_to}
     more = {"id": rehearsal_id, "flow_run_id": flow_run_id, "started_at": now}
-    queries.add_rehearsal(session, {**values, **more})
+    queries.add_rehearsal(session, {**values, **deploys, **more})
     return rehearsal_id
 
 
@@ -121,6 +133,8 @@ def _rehearsal(row: RowMapping) -> Rehearsal:
         service=row["service"],
         of_release=row["of_release"],
         to_release=row["to_release"],
+        home=row["home"],
+        back_to=row["back_to"],
         status=row["status"],
         step=row["step"],
         detail=row["detail"],

@@ -46,6 +46,16 @@ def markdown(run: Preflight) -> str:
     return "\n\n".join(parts)
 
 
+def to_sign(run: Preflight) -> str:
+    """What the release owner reads above the form."""
+    until = f" It holds until {run.expires_at:%Y-%m-%d %H:%M} UTC." if run.expires_at else ""
+    return (
+        f"**{_escape(run.headline)}**\n\nRelease `{run.binding.release}`, configuration "
+        f"`{run.binding.configuration}`, run `{run.id}`.{until} Any change voids it. On the Ops page the "
+        "release owner signs as who is logged in; here a name is what somebody types."
+    )
+
+
 def rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
     """`COLUMNS` of each check, and of the parts of those that do not hold."""
     found: list[tuple[str, ...]] = []
