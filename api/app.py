@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from pydantic import SecretStr
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import log
+from api import dispatching, log
 from api.core.alerts import reports
 from api.core.alerts.desk import Desk
 from api.core.alerts.outbox import Words
@@ -43,6 +43,7 @@ from api.http import (
     grants,
     integration,
     live_stream,
+    metrics,
     ops,
     people,
     preflights,
@@ -102,9 +103,11 @@ from api.settings.check import check, listing
 
 HOT_CONNECTIONS = 5
 HOME_NUMBERS_S = 5.0
+MEASURED_S = 5.0
 
 ROUTERS = (
     probes.router,
+    metrics.router,
     auth.router,
     integration.router,
     integration.exchanges,
@@ -210,6 +213,7 @@ def compose(settings: Settings, product: httpx.BaseTransport | None = None) -> S
 
     whole = service.restored_copy is None and service.as_of is None  # and not a copy of the past
     words = Words(service.env, platform.public_app_url, settings.alerts.runbooks_url)
+    overdue = partial(dispatching.check_overdue, service.env, flags.overrides)
     channels = alert_channels(platform, settings.alerts, service)
 
     vault = Vault(
@@ -271,7 +275,7 @@ def compose(settings: Settings, product: httpx.BaseTransport | None = None) -> S
             enabled=whole,
         ),
         proofs=Proofs(ring),
-        alert_loop=AlertLoop(Desk(transaction, channels, words, system_clock), enabled=whole),
+        alert_loop=AlertLoop(Desk(transaction, channels, words, system_clock, overdue), enabled=whole),
         exchange_reports=ExchangeReports(
             transaction,
             Pace(settings.incidents.incident_clock_origin, settings.incidents.incident_clock_rate),
@@ -281,6 +285,7 @@ def compose(settings: Settings, product: httpx.BaseTransport | None = None) -> S
             enabled=whole,
         ),
         home_numbers=Recent(HOME_NUMBERS_S),
+        measured=Recent(MEASURED_S),
         live_feed=LiveFeed(look_with(transaction, clock, service.live_ttl_seconds), draining),
         allowed_phones=frozenset(platform.founder_phone_list),
     )

@@ -7,11 +7,11 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from api.core.alerts import service as alerts
-from api.core.alerts.catalogue import ENDPOINT, EXHAUSTED
+from api.core.alerts.catalogue import ENDPOINT, EXHAUSTED, OVERDUE
 from api.core.crypto import Vault, data_keys
 from api.core.flags import service as flags
-from api.core.flags.rules import FlagKey, parse_overrides
-from api.core.webhooks import liveness, replays, signing
+from api.core.flags.rules import FlagKey, Values, parse_overrides
+from api.core.webhooks import liveness, replays, signing, standing
 from api.core.webhooks.attempts import Sender
 from api.core.webhooks.dispatcher import Ports
 from api.core.webhooks.settling import Settled
@@ -20,6 +20,9 @@ from api.core.webhooks.targets import is_loopback_url
 from api.db.engine import make_engine, session_scope
 from api.providers.webhooks.curl import CurlSender
 from api.settings import Settings
+
+OVERDUE_AFTER = timedelta(minutes=5)
+"""Longer than a dispatcher takes, or a minutely run on a busy Prefect."""
 
 
 def ports(settings: Settings, application_name: str, sender: Sender | None = None) -> Ports:
@@ -30,23 +33,35 @@ def ports(settings: Settings, application_name: str, sender: Sender | None = Non
     engine = make_engine(
         platform.database_url.get_secret_value(), pool_size=3, application_name=application_name
     )
-    overrides = parse_overrides(service.flags)
-
-    def may_send(session: Session) -> Callable[[str], bool]:
-        paused = flags.reading(session, FlagKey.WEBHOOK_RETRIES_PAUSED, overrides)
-        return lambda integration_id: not paused(integration_id)
-
     return Ports(
         transaction=partial(session_scope, engine),
         vault=Vault(
             data_keys(service.data_key.get_secret_value(), previous.get_secret_value() if previous else None)
         ),
         sender=sender or CurlSender(loopback_allowed=is_loopback_url(platform.public_app_url)),
-        may_send=may_send,
+        may_send=partial(may_send, parse_overrides(service.flags)),
         fallback=signing.from_platform(own.get_secret_value()) if own else None,
         on_settled=partial(page, service.env),
         tend=partial(tend, timedelta(seconds=service.live_ttl_seconds)),
     )
+
+
+def may_send(overrides: Values, session: Session) -> Callable[[str], bool]:
+    """By an integration's id: neither it nor its space nor everything is paused."""
+    paused = flags.reading(session, FlagKey.WEBHOOK_RETRIES_PAUSED, overrides)
+    return lambda integration_id: not paused(integration_id)
+
+
+def check_overdue(env: str, overrides: Values, session: Session, now: datetime) -> None:
+    """The SLO: what waits for nobody but a dispatcher does not wait long. What is paused, or slowed for an
+    endpoint's sake, is counted apart."""
+    oldest = standing.oldest_due(session, now, may_send(overrides, session))
+    if oldest is None or now - oldest < OVERDUE_AFTER:
+        alerts.resolve(session, OVERDUE.name, env=env, now=now)
+        return
+    minutes = round((now - oldest).total_seconds() / 60)
+    message = f"The oldest webhook has been due for {minutes} minutes, and nobody sends it."
+    alerts.raise_(session, OVERDUE.name, env=env, message=message, now=now)
 
 
 def tend(live_window: timedelta, session: Session) -> None:

@@ -15,6 +15,7 @@ from structlog import get_logger
 
 from api import log
 from api.core.alerts import service as alerts
+from api.core.webhooks import totals
 from api.core.webhooks.dispatcher import Dispatcher, Ports
 from api.core.webhooks.standing import database_now
 from api.db.engine import DATABASE_AWAY
@@ -39,7 +40,7 @@ async def dispatch(given: Ports, stop: asyncio.Event) -> None:
         await dispatcher.run(stop)
     finally:
         beating.cancel()
-    await asyncio.to_thread(_retire, given)
+    await asyncio.to_thread(_leave, given, dispatcher)
     _log.info("dispatcher ends", **dispatcher.tally)
 
 
@@ -49,6 +50,7 @@ async def _beat(given: Ports, dispatcher: Dispatcher) -> None:
             try:
                 await asyncio.to_thread(_beat_now, given)
                 await asyncio.to_thread(_tend_now, given)
+                await asyncio.to_thread(_count_now, given, dispatcher)
             except DATABASE_AWAY as error:
                 _log.warning("heartbeat not written", kind=type(error).__name__)
         await asyncio.sleep(BEAT_S)
@@ -59,13 +61,24 @@ def _beat_now(given: Ports) -> None:
         alerts.beat(session, LOOP, SILENCE, database_now(session))
 
 
-def _retire(given: Ports) -> None:
+def _leave(given: Ports, dispatcher: Dispatcher) -> None:
     """Who ends on purpose is not missed; with the database away nobody is told either."""
     try:
+        _count_now(given, dispatcher)
         with given.transaction() as session:
             alerts.retire(session, LOOP)
     except DATABASE_AWAY as error:
         _log.warning("its end is not written down", kind=type(error).__name__)
+
+
+def _count_now(given: Ports, dispatcher: Dispatcher) -> None:
+    numbers = dispatcher.count.take()
+    try:
+        with given.transaction() as session:
+            totals.add(session, numbers)
+    except DATABASE_AWAY:
+        dispatcher.count.numbers.update(numbers)  # for the next time
+        raise
 
 
 def _tend_now(given: Ports) -> None:

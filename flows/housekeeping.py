@@ -2,9 +2,13 @@
 
 from asyncio import to_thread
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from prefect import flow, get_client
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
     FlowFilter,
     FlowFilterName,
     FlowRunFilter,
@@ -23,7 +27,8 @@ from flows import hooks, wiring
 
 BEACON_MARGIN = timedelta(days=1)
 RUNS_KEPT = timedelta(days=2)
-MOST_RUNS = 4000
+MINUTELY = ("webhook-retries", "alerts", "sweep")
+MOST_RUNS = 10_000
 _RUNS_AT_ONCE = 200
 
 
@@ -66,29 +71,37 @@ def sweep_now() -> list[str]:
 )
 async def prune() -> dict[str, int]:
     """Drop what ended long ago: codes, waiting list starts, idempotency keys, login codes, alerts,
-    webhooks and their attempts, and the runs of the minutely flow that sends them."""
+    webhooks and their attempts, and the runs of the minutely flows."""
     gone = await to_thread(prune_now)
     return gone | {"runs": await forget_runs(system_clock() - RUNS_KEPT)}
 
 
 async def forget_runs(before: datetime) -> int:
-    """How many runs of `webhook-retries` went: our tables keep what they did."""
+    """How many runs of the flows that run every minute went, with their artifacts: our tables keep what they
+    did."""
     gone = 0
     async with get_client() as client:
-        for _ in range(MOST_RUNS // _RUNS_AT_ONCE):
+        while gone < MOST_RUNS:
             runs = await client.read_flow_runs(
-                flow_filter=FlowFilter(name=FlowFilterName(any_=["webhook-retries"])),
+                flow_filter=FlowFilter(name=FlowFilterName(any_=list(MINUTELY))),
                 flow_run_filter=FlowRunFilter(
                     end_time=FlowRunFilterEndTime.model_validate({"before_": before, "is_null_": False})
                 ),
                 limit=_RUNS_AT_ONCE,
             )
+            if not runs:
+                break
+            await _forget_artifacts(client, [run.id for run in runs])
             for run in runs:
                 await client.delete_flow_run(run.id)
             gone += len(runs)
-            if len(runs) < _RUNS_AT_ONCE:
-                break
     return gone
+
+
+async def _forget_artifacts(client: PrefectClient, runs: list[UUID]) -> None:
+    of_runs = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=runs))
+    for artifact in await client.read_artifacts(artifact_filter=of_runs, limit=_RUNS_AT_ONCE):
+        await client.delete_artifact(artifact.id)
 
 
 def prune_now() -> dict[str, int]:

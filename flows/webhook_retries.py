@@ -11,6 +11,7 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from api.core.alerts import service as alerts
+from api.core.webhooks import totals
 from api.core.webhooks.dispatcher import Dispatcher, Ports
 from api.core.webhooks.standing import Standing, database_now, standing
 from flows import hooks, wiring
@@ -38,25 +39,26 @@ async def webhook_retries(seconds: float = SLICE_S) -> dict[str, int]:
     ports = wiring.webhook_ports()
     if ports is None:
         return {}
-    tally = await drain(ports, seconds)
-    now, stands = await asyncio.to_thread(conclude, ports)
-    await publish(tally, stands, now)
-    return dict(tally)
+    dispatcher = await drain(ports, seconds)
+    now, stands = await asyncio.to_thread(conclude, ports, dispatcher)
+    await publish(dispatcher.tally, stands, now)
+    return dict(dispatcher.tally)
 
 
-async def drain(ports: Ports, seconds: float) -> Counter[str]:
+async def drain(ports: Ports, seconds: float) -> Dispatcher:
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(seconds, stop.set)
     dispatcher = Dispatcher(ports)
     await dispatcher.run(stop, until_empty=True)
-    return dispatcher.tally
+    return dispatcher
 
 
-def conclude(ports: Ports) -> tuple[datetime, Standing]:
+def conclude(ports: Ports, dispatcher: Dispatcher) -> tuple[datetime, Standing]:
     """The loop does what there is to do now and then, says that it lives, and how the queue stands now."""
     with ports.transaction() as session:
         now = database_now(session)
         ports.tend(session)
+        totals.add(session, dispatcher.count.take())
         alerts.beat(session, LOOP, SILENCE, now)
         return now, standing(session, now, ports.may_send(session))
 
@@ -64,7 +66,7 @@ def conclude(ports: Ports) -> tuple[datetime, Standing]:
 async def publish(tally: Counter[str], stands: Standing, now: datetime) -> None:
     outcomes = ("claimed", "delivered", "retried", "slowed", "exhausted")
     row: dict[str, object] = {name: tally[name] for name in outcomes}
-    row |= {"held": stands.held, "still due": stands.due, "behind a breaker": stands.slowed}
+    row |= {"held": stands.held, "still due": stands.due, "slowed": stands.slowed}
     row["oldest due, seconds"] = round(stands.oldest_age(now).total_seconds(), 1)
     made = create_table_artifact(
         key="webhook-retries", table=[row], description=f"{tally['delivered']} delivered, {stands.due} due"

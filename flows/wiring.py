@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 
 from api import dispatching
 from api.core.alerts.desk import Desk
@@ -15,6 +15,7 @@ from api.core.drills.product import Visitor
 from api.core.drills.runner import DrillRun
 from api.core.drills.service import LOCK
 from api.core.errors import Conflict, Refused
+from api.core.flags.rules import parse_overrides
 from api.core.keys import service as keys
 from api.core.masking import masked
 from api.core.ports import BackupKeeper, DatabaseProvider, HostingProvider, OnProgress
@@ -123,7 +124,8 @@ def alert_desk() -> Desk:
     configured = settings()
     service, platform = configured.service, configured.platform
     words = Words(service.env, platform.public_app_url, configured.alerts.runbooks_url)
-    return Desk(transaction, channels(platform, configured.alerts, service), words, system_clock)
+    overdue = partial(dispatching.check_overdue, service.env, parse_overrides(service.flags))
+    return Desk(transaction, channels(platform, configured.alerts, service), words, system_clock, overdue)
 
 
 @cache

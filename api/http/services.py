@@ -25,6 +25,7 @@ from api.http.flag_board import FlagBoard
 from api.http.hot_calls import HotCalls
 from api.http.live_counts import LiveCounts
 from api.http.live_feed import LiveFeed
+from api.http.measured import Measured
 from api.http.proof_of_work import Proofs
 from api.http.rate_limits import Buckets, RateLimits
 from api.http.readiness import Readiness
@@ -78,6 +79,7 @@ class Services:
     alert_loop: AlertLoop
     exchange_reports: ExchangeReports
     home_numbers: Recent[HomeNumbers]
+    measured: Recent[Measured]
     allowed_phones: Collection[str]
 
     @property

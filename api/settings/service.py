@@ -32,6 +32,7 @@ class ServiceSettings(Group):
     rate_limit_per_second: float = Field(default=500, gt=0)  # calls of one API key, per process …
     rate_limit_burst: int = Field(default=2000, gt=0)  # … and how many at once
     join_proof_of_work: bool | None = None  # unset: where mails leave this machine and pages are on https
+    metrics_token: SecretStr | None = None  # who sends it may read /api/metrics; without it nobody
     prefect_api_url: str = ""
     prefect_ui_url: str = ""
     prefect_auth: SecretStr | None = None

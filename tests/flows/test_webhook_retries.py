@@ -38,7 +38,7 @@ def test_a_run_drains_what_is_due(engine: Engine, vault: Vault, monkeypatch: pyt
     assert tally["retried"] >= 1
     (row,) = tables[0]["table"]
     assert (row["delivered"], row["held"], row["exhausted"]) == (20, 0, 0)
-    assert row["behind a breaker"] >= 1
+    assert row["slowed"] >= 1
     with Session(engine) as session:
         (beat,) = [one for one in views.loops(session) if one.name == webhook_retries.LOOP]
         now = session.execute(text("select now()")).scalar_one()

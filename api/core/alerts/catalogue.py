@@ -69,6 +69,13 @@ ENDPOINT = Rule(
     over_after=timedelta(hours=4),
     listed=True,
 )
+OVERDUE = Rule(
+    "webhooks_overdue",
+    Severity.ERROR,
+    "Webhooks are not sent",
+    "alert-retry-loop",
+    parents=(DATABASE.name,),
+)
 FLOW = Rule("flow_failed", Severity.ERROR, "A flow run failed", "alert-flow-failed", listed=True)
 CHANNEL = Rule("channel_dead", Severity.ERROR, "An alert channel is dead", "alert-channel-dead")
 INCIDENT = Rule(
@@ -108,6 +115,7 @@ RULES: Mapping[str, Rule] = {
         SILENT_LOOP,
         EXHAUSTED,
         ENDPOINT,
+        OVERDUE,
         FLOW,
         CHANNEL,
         INCIDENT,

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 from sqlalchemy.orm import Session
@@ -19,12 +20,14 @@ _log = structlog.get_logger("alerts")
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """`transaction` commits at the end of its block. Any number of desks may work at once."""
+    """`transaction` commits at the end of its block. Any number of desks may work at once. `also_check` looks
+    at what alerts know nothing of."""
 
     transaction: Callable[[], AbstractContextManager[Session]]
     channels: Mapping[str, AlertChannel]
     words: Words
     clock: Clock
+    also_check: Callable[[Session, datetime], None] = lambda _session, _now: None
 
     def send_due(self, limit: int = 100) -> int:
         """Send what may go now, a message a second and channel; returns how many were accepted."""
@@ -40,7 +43,11 @@ class Desk:
     def check(self) -> bool:
         """Look at heartbeats, repeats and what is over; False when another desk does."""
         with self.transaction() as session:
-            return watching.check(session, self.words.env, self.clock())
+            now = self.clock()
+            looked = watching.check(session, self.words.env, now)
+            if looked:
+                self.also_check(session, now)
+            return looked
 
     def _send(self, claimed: Claim) -> bool:
         channel = self.channels[claimed.channel]

@@ -26,6 +26,7 @@ from api.core.webhooks.breaker import OPEN_AFTER
 from api.core.webhooks.claiming import LEASE, MOST, Claimed
 from api.core.webhooks.schedule import Outcome, Verdict
 from api.core.webhooks.settling import Settled, Tried
+from api.core.webhooks.totals import CLAIMED, Count
 from api.db.engine import DATABASE_AWAY
 
 BACKLOG = 1500
@@ -66,10 +67,12 @@ class _Lane:
 
 
 class Dispatcher:
-    """`tally` counts outcomes and `claimed`; `last_claim` and `last_settle` are monotonic moments."""
+    """`tally` counts outcomes and `claimed`, `count` the same for `totals`; `last_round` is a monotonic
+    moment."""
 
     def __init__(self, ports: Ports, poll_s: float = 0.3) -> None:
         self.tally: Counter[str] = Counter()
+        self.count = Count()
         self._ports = ports
         self._poll_s = poll_s
         self._lanes: dict[str, _Lane] = {}
@@ -124,6 +127,7 @@ class Dispatcher:
         self._clock = (now, asked)
         self._claimed += len(claimed)
         self.tally["claimed"] += len(claimed)
+        self.count.numbers[CLAIMED] += len(claimed)
         for one in claimed:
             self._lanes.setdefault(one.endpoint.id, _Lane()).waiting.append(one)
         for endpoint in {one.endpoint.id for one in claimed}:
@@ -211,8 +215,15 @@ class Dispatcher:
                 continue
             self._claimed -= len(batch)
             self.tally.update(outcome.value for outcome in settled.outcomes)
+            self._count(batch, settled)
             self.tally["lost claims"] += len(batch) - len(settled.outcomes)
             self._changed.set()
+
+    def _count(self, batch: Sequence[Tried], settled: Settled) -> None:
+        self.count.numbers.update(outcome.value for outcome in settled.outcomes)
+        for one in batch:
+            if one.attempt is not None:
+                self.count.tried(one.attempt.latency_ms)
 
     def _settle_now(self, batch: Sequence[Tried]) -> Settled:
         with self._ports.transaction() as session:

@@ -163,6 +163,15 @@ class WebhookLive(Base):
     since: Mapped[datetime] = mapped_column(DateTime(True))
 
 
+class WebhookTotal(Base):
+    """Counters that only grow."""
+
+    __tablename__ = "webhook_totals"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger)
+
+
 class WebhookReplay(Base):
     """Messages of a span of time sent once more; `place` is the last message that was looked at."""
 

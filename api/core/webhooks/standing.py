@@ -11,11 +11,12 @@ from api.core.webhooks import delivery_queries, history_queries
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`due` waits for a dispatcher; `oldest_due` of those alone. `held` by a pause, `slowed` by a breaker or
-    by a busy endpoint, `disabled` with their endpoint."""
+    """`due` waits for a dispatcher; `oldest_due` of those alone. `held` by a pause, `slowed` by a breaker, by
+    the endpoint's rate or by how slowly it takes what is in flight, `disabled` with their endpoint."""
 
     due: int
     oldest_due: datetime | None
+    in_flight: int
     held: int
     slowed: int
     disabled: int
@@ -31,13 +32,24 @@ def database_now(session: Session) -> datetime:
 
 
 def standing(session: Session, now: datetime, may_send: Callable[[str], bool]) -> Standing:
-    paused = [one for one in delivery_queries.integrations(session) if not may_send(one)]
+    """Counts everything that is due: not for every second."""
+    paused = _paused(session, may_send)
     found = delivery_queries.standing(session, now, paused)
     return Standing(
         due=found["due"],
-        oldest_due=found["oldest_due"],
-        held=delivery_queries.held(session, now, paused) if paused else 0,
+        oldest_due=delivery_queries.oldest_due(session, now, paused),
+        in_flight=found["in_flight"],
+        held=found["held"],
         slowed=found["slowed"],
         disabled=found["disabled"],
         exhausted=history_queries.exhausted(session),
     )
+
+
+def oldest_due(session: Session, now: datetime, may_send: Callable[[str], bool]) -> datetime | None:
+    """What the SLO is about; cheap whatever lies in the queue."""
+    return delivery_queries.oldest_due(session, now, _paused(session, may_send))
+
+
+def _paused(session: Session, may_send: Callable[[str], bool]) -> list[str]:
+    return [one for one in delivery_queries.integrations(session) if not may_send(one)]

@@ -12,7 +12,9 @@ from api.core.alerts import service, views
 from api.core.alerts.catalogue import RULES
 from api.core.alerts.views import LEVELS, AlertView, ChannelView, LoopView, SilenceView, WatcherView
 from api.core.clock import system_clock
+from api.http import metrics
 from api.http.deps import At, HomepageOwner
+from api.http.measured import Measured
 from api.http.services import Services
 
 router = APIRouter(prefix="/app/ops", include_in_schema=False)
@@ -28,11 +30,13 @@ class AlertsShown:
     levels: Mapping[str, str]
     loops: Sequence[LoopView]
     watchers: Sequence[WatcherView]
+    measured: Measured
     rules: Sequence[str]
 
 
 def view(at: Services) -> AlertsShown:
     base = at.settings.alerts.runbooks_url
+    measured = at.measured.get(lambda: metrics.measure(at))
     with at.transaction() as session:
         return AlertsShown(
             open=views.open_alerts(session, base),
@@ -42,6 +46,7 @@ def view(at: Services) -> AlertsShown:
             levels=LEVELS,
             loops=views.loops(session),
             watchers=views.watchers(session),
+            measured=measured,
             rules=list(RULES),
         )
 

@@ -110,6 +110,10 @@ create index ix_webhook_deliveries_due on webhook_deliveries (endpoint_id, next_
 create index ix_webhook_deliveries_exhausted on webhook_deliveries (endpoint_id, id)
     where state = 'exhausted';
 
+create table webhook_totals (
+    name text constraint pk_webhook_totals primary key,
+    number bigint not null
+);
 create table webhook_live (
     integration_id text not null
         constraint fk_webhook_live_integration_id_integrations references integrations on delete cascade,
@@ -358,8 +362,8 @@ def downgrade() -> None:
         " drop_webhook_days(date)"
     )
     op.execute(
-        "drop table webhook_live, webhook_replays, webhook_attempts, webhook_deliveries, webhook_messages,"
-        " webhook_lanes, webhook_endpoints"
+        "drop table webhook_totals, webhook_live, webhook_replays, webhook_attempts, webhook_deliveries,"
+        " webhook_messages, webhook_lanes, webhook_endpoints"
     )
     op.execute("drop function open_webhook_lane()")
     op.execute("drop schema webhook_days")
