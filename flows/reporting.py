@@ -20,6 +20,8 @@ from api.core.ports import Progress
 from api.core.preflight import report as preflight_report
 from api.core.preflight.records import Check, Result
 from api.core.preflight.service import Preflight
+from api.core.rotation.cadence import Dated
+from flows.rotation_run import Outcome, Plan
 
 UPDATE_EVERY_S = 1.0
 
@@ -126,3 +128,46 @@ def report_drill(drill: DrillSummary) -> None:
         ],
         description=f"{drill.id}: checks",
     )
+
+
+async def publish_rotation_plan(plan: Plan) -> None:
+    """What is to be rotated, why, how old it is, and whom it touches."""
+    rows = [
+        f"| `{one.row.held.name}` | {one.row.held.label} | {_days(one.row)} | {one.why} | {one.blast} |"
+        for one in plan.planned
+    ]
+    text = [f"# Rotation plan: {plan.mode}", ""]
+    if rows:
+        text += [
+            "| secret | what | age | why | used in the last 24 hours by |",
+            "| - | - | - | - | - |",
+            *rows,
+        ]
+    else:
+        text += ["Nothing is to be rotated. What is under way goes on."]
+    text += ["", f"{len(plan.others)} other secrets stay as they are."]
+    made = create_markdown_artifact(
+        key="rotation-plan", markdown="\n".join(text), description=f"{len(rows)} to rotate"
+    )
+    await made  # type: ignore[misc]  # awaitable within an async flow, whatever its type says
+
+
+async def publish_rotation_proof(outcome: Outcome) -> None:
+    """What was seen: the new ones work, the old ones are refused."""
+    text = ["# Rotations", "", outcome.headline]
+    for one in outcome.rotations:
+        head = f"## {one.name}: version {one.from_version} → {one.to_version}, {one.phase(outcome.now)}"
+        text += ["", head, "", "| step | tried | expected | seen | |", "| - | - | - | - | - |"]
+        text += [
+            f"| {proof['step']} | {proof['name']} | {proof['expected']} | {proof['observed']} |"
+            f" {'✓' if proof['ok'] else '✕' if proof['required'] else '–'} |"
+            for proof in one.proofs
+        ]
+    made = create_markdown_artifact(
+        key="rotation-proof", markdown="\n".join(text), description=outcome.headline[:200]
+    )
+    await made  # type: ignore[misc]  # awaitable within an async flow, whatever its type says
+
+
+def _days(row: Dated) -> str:
+    return f"{row.age.days} days" if row.age else "not known"

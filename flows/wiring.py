@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from functools import cache, partial
 
-from api import dispatching
+from api import dispatching, rotating
 from api.core.alerts.desk import Desk
 from api.core.alerts.outbox import Words
 from api.core.clock import system_clock
@@ -32,6 +32,8 @@ from api.providers.hosting import hosting_provider
 from api.providers.messaging import messenger
 from api.providers.messaging.outbox import Outbox
 from api.providers.product.visitor import HttpVisitor
+from api.providers.webhooks import sender as webhook_sender
+from api.rotating import Rotations
 from api.settings import Settings, load
 
 LOCK_WAIT_S = 30.0
@@ -126,6 +128,25 @@ def alert_desk() -> Desk:
     words = Words(service.env, platform.public_app_url, configured.alerts.runbooks_url)
     overdue = partial(dispatching.check_overdue, service.env, parse_overrides(service.flags))
     return Desk(transaction, channels(platform, configured.alerts, service), words, system_clock, overdue)
+
+
+@cache
+def rotations() -> Rotations:
+    configured = settings()
+    service = configured.service
+    previous = service.data_key_previous
+    vault = Vault(
+        data_keys(service.data_key.get_secret_value(), previous.get_secret_value() if previous else None)
+    )
+    return rotating.rotations(
+        configured,
+        engine(),
+        transaction,
+        vault,
+        messenger(configured),
+        partial(webhook_sender, configured),
+        system_clock,
+    )
 
 
 @cache

@@ -5,6 +5,7 @@ from functools import partial
 from api.core.errors import Refused
 from api.core.keys import recognising, token
 from api.core.keys.known import KnownKey
+from api.http import retired_keys
 from api.http.errors import RateLimited, Unauthenticated
 from api.http.rate_limits import RawHeaders
 from api.http.services import Services
@@ -53,6 +54,7 @@ async def _key(at: Services, authorization: str, network: str) -> KnownKey | Non
             at.keys.add(kept, key, changes)
     now = at.clock()
     if key is None or not key.valid(now):
+        retired_keys.note(at, presented, network)
         return None
     if at.keys.due_for_touch(key.id):
         await at.hot.run(partial(recognising.touch, key_id=key.id, now=now))

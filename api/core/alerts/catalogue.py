@@ -97,6 +97,16 @@ INCIDENT_FOLLOWUP = Rule(
     group_wait=timedelta(0),
     listed=True,
 )
+SECRET_OVERDUE = Rule(
+    "secret_overdue", Severity.WARNING, "A secret is past its cadence", "alert-secret-overdue"
+)
+RETIRED_KEY = Rule(
+    "retired_key_used",
+    Severity.WARNING,
+    "A retired API key was used",
+    "alert-retired-key",
+    over_after=timedelta(hours=24),
+)
 TEST = Rule(
     "test",
     Severity.INFO,
@@ -121,6 +131,8 @@ RULES: Mapping[str, Rule] = {
         INCIDENT,
         INCIDENT_SIGNAL,
         INCIDENT_FOLLOWUP,
+        SECRET_OVERDUE,
+        RETIRED_KEY,
         TEST,
     )
 }

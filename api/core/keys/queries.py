@@ -1,6 +1,6 @@
 """SQL of integration API keys."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, insert, select, update
@@ -99,12 +99,13 @@ def endless(session: Session, key_id: str) -> None:
     )
 
 
-def current(session: Session, integration_id: str | None) -> Sequence[ApiKey]:
-    """The newest working key without an end of each integration."""
+def current(session: Session, integration_id: str | None, besides: Collection[str]) -> Sequence[ApiKey]:
+    """The newest working key without an end of each integration, of those that are not `besides`."""
     asked = (
         select(ApiKey)
         .distinct(ApiKey.integration_id)
         .where(~ApiKey.witness, ApiKey.revoked_at.is_(None), ApiKey.expires_at.is_(None))
+        .where(ApiKey.id.not_in(besides))
         .order_by(ApiKey.integration_id, ApiKey.created_at.desc(), ApiKey.id)
     )
     return session.scalars(

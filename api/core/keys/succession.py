@@ -5,7 +5,7 @@ A witness is a second key with the old ones' end. Nobody holds it but the rotati
 key which ended is refused, and knows the old ones by their hash only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,11 +69,13 @@ def withdraw(
     audit.record(session, actor, "keys.withdraw", integration_id, now, said)
 
 
-def current(session: Session, integration_id: str | None = None) -> list[CurrentKey]:
-    """Of every integration, or of one."""
+def current(
+    session: Session, integration_id: str | None = None, besides: Collection[str] = ()
+) -> list[CurrentKey]:
+    """Of every integration, or of one; keys `besides` are nobody's yet."""
     return [
         CurrentKey(key.integration_id, key.id, key.created_at, key.created_by, key.last_used_at)
-        for key in queries.current(session, integration_id)
+        for key in queries.current(session, integration_id, besides)
     ]
 
 

@@ -69,6 +69,11 @@ def current_versions(session: Session) -> Sequence[SecretVersionRow]:
     return session.scalars(select(SecretVersionRow).where(SecretVersionRow.stage == "current")).all()
 
 
+def pending_references(session: Session, kind: str) -> Sequence[str]:
+    asked = select(SecretVersionRow.reference).where(SecretVersionRow.kind == kind)
+    return session.scalars(asked.where(SecretVersionRow.stage == "pending")).all()
+
+
 def put_version(session: Session, values: dict[str, object]) -> None:
     session.execute(insert(SecretVersionRow).values(values).on_conflict_do_nothing())
 

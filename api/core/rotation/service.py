@@ -246,6 +246,11 @@ def versions(session: Session, name: str) -> list[VersionView]:
     return [version_view(row) for row in queries.versions(session, name)]
 
 
+def pending(session: Session, kind: str) -> list[str]:
+    """The references of versions that are nobody's first choice yet."""
+    return list(queries.pending_references(session, kind))
+
+
 def current_versions(session: Session) -> Mapping[str, VersionView]:
     """By name, of what was ever rotated."""
     return {row.name: version_view(row) for row in queries.current_versions(session)}

@@ -1,6 +1,6 @@
 """SQL of webhooks."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, func, insert, or_, select, text, update
@@ -75,12 +75,15 @@ def endless_secret(session: Session, secret_id: str) -> None:
     )
 
 
-def current_secrets(session: Session, integration_id: str | None) -> Sequence[WebhookSecret]:
-    """The newest valid secret without an end of each integration."""
+def current_secrets(
+    session: Session, integration_id: str | None, besides: Collection[str]
+) -> Sequence[WebhookSecret]:
+    """The newest valid secret without an end of each integration, of those that are not `besides`."""
     asked = (
         select(WebhookSecret)
         .distinct(WebhookSecret.integration_id)
         .where(WebhookSecret.revoked_at.is_(None), WebhookSecret.expires_at.is_(None))
+        .where(WebhookSecret.id.not_in(besides))
         .order_by(WebhookSecret.integration_id, WebhookSecret.created_at.desc(), WebhookSecret.id.desc())
     )
     return session.scalars(

@@ -1,6 +1,7 @@
 """One signing secret after another, in the steps of a rotation: the new one signs beside the old ones, these
 end, or the new one goes again."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,11 +57,14 @@ def withdraw(
     audit.record(session, actor, "webhook_secrets.withdraw", integration_id, now, said)
 
 
-def current(session: Session, integration_id: str | None = None) -> list[CurrentSecret]:
-    """Of every integration that has one of its own, or of one: the newest without an end."""
+def current(
+    session: Session, integration_id: str | None = None, besides: Collection[str] = ()
+) -> list[CurrentSecret]:
+    """Of every integration that has one of its own, or of one: the newest without an end. Those `besides` are
+    nobody's yet."""
     return [
         CurrentSecret(one.integration_id, one.id, one.created_at, one.created_by, one.last_used_at)
-        for one in queries.current_secrets(session, integration_id)
+        for one in queries.current_secrets(session, integration_id, besides)
     ]
 
 

@@ -13,13 +13,14 @@ from api.core.access.owners import OwnedIntegration
 from api.core.crypto import Vault
 from api.core.errors import NotFound
 from api.core.keys import succession
+from api.core.rotation import service
 from api.core.rotation.cadence import Held
 from api.core.rotation.kinds import Current, Proof
 from api.core.rotation.models import RotationRow
 from api.core.rotation.records import RotationView
 from api.providers.secret_kinds import calls
 from api.providers.secret_kinds.calls import Answer, ProductCalls
-from api.providers.secret_kinds.partners import Partners, integration_of
+from api.providers.secret_kinds.partners import Partners, integration_of, version_of
 
 START = "/api/integration/v1/waitlist/start"
 NOTED_BY_NOBODY = "/api/integration/v1/users/live?cursor=rotation-check"
@@ -41,13 +42,14 @@ class ApiKeys:
     held_by_partner: ClassVar[bool] = True
 
     def secrets(self, session: Session, now: datetime) -> Sequence[Held]:
-        known = succession.current(session)
+        known = succession.current(session, besides=service.pending(session, self.kind))
+        facts = service.current_versions(session)
         names = owners.names(session, [one.integration_id for one in known])
         return [
             Held(
                 name=f"{self.kind}:{one.integration_id}",
                 kind=self.kind,
-                version=0,
+                version=version_of(facts, f"{self.kind}:{one.integration_id}"),
                 since=one.created_at,
                 label=f"API key of {names.get(one.integration_id, one.integration_id)}",
                 last_used_at=one.last_used_at,

@@ -1,6 +1,6 @@
 """What the owner of an integration is told when its key or secret is rotated: an e-mail without a value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,7 @@ from api.core.errors import FirstUserError
 from api.core.founders import service as founders
 from api.core.ports import Messenger, OutgoingMessage
 from api.core.rotation.kinds import Proof
-from api.core.rotation.records import RotationView
+from api.core.rotation.records import RotationView, VersionView
 from api.core.rotation.steps import Mode
 
 
@@ -43,6 +43,12 @@ class Partners:
 def integration_of(name: str) -> str:
     """`api_key:int_x` → `int_x`."""
     return name.partition(":")[2]
+
+
+def version_of(facts: Mapping[str, VersionView], name: str) -> int:
+    """1 for what was never rotated."""
+    found = facts.get(name)
+    return found.version if found else 1
 
 
 def _told(ok: bool, observed: str) -> Proof:

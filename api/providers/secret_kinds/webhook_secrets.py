@@ -14,6 +14,7 @@ from api.core.clock import Clock
 from api.core.crypto import Vault
 from api.core.errors import NotFound, Refused
 from api.core.ids import new_id
+from api.core.rotation import service
 from api.core.rotation.cadence import Held
 from api.core.rotation.kinds import Current, Proof
 from api.core.rotation.models import RotationRow
@@ -22,7 +23,7 @@ from api.core.rotation.steps import Mode
 from api.core.webhooks import events, secrets, signing, succession
 from api.core.webhooks.attempts import Attempt, Sender
 from api.core.webhooks.signing import Verdict
-from api.providers.secret_kinds.partners import Partners, integration_of
+from api.providers.secret_kinds.partners import Partners, integration_of, version_of
 
 _DAY = timedelta(days=1)
 
@@ -41,13 +42,14 @@ class WebhookSecrets:
     held_by_partner: ClassVar[bool] = True
 
     def secrets(self, session: Session, now: datetime) -> Sequence[Held]:
-        known = succession.current(session)
+        known = succession.current(session, besides=service.pending(session, self.kind))
+        facts = service.current_versions(session)
         names = owners.names(session, [one.integration_id for one in known])
         return [
             Held(
                 name=f"{self.kind}:{one.integration_id}",
                 kind=self.kind,
-                version=0,
+                version=version_of(facts, f"{self.kind}:{one.integration_id}"),
                 since=one.created_at,
                 label=f"Webhook secret of {names.get(one.integration_id, one.integration_id)}",
                 last_used_at=one.last_used_at,
