@@ -26,6 +26,7 @@ from flows.reporting import PreflightProgress, report_preflight
 Trigger = Literal["schedule", "ops", "founder", "cli"]
 Address = Annotated[str, Field(max_length=300)]
 SIGN_OFF_WAITS_S = 24 * 3600
+SIGNED = "SIGNED OFF"
 GO = {Verdict.GO, Verdict.WARNINGS}
 
 
@@ -79,7 +80,8 @@ def preflight(
     if sign_off:
         form = SignOff.with_initial_data(description=preflight_report.to_sign(run))
         said = suspend_flow_run(wait_for_input=form, timeout=SIGN_OFF_WAITS_S, key="sign-off")
-        return settle_sign_off(run.id, said)
+        end, why = settle_sign_off(run.id, said)
+        return Completed(name=end, message=why) if end == SIGNED else Failed(name=end, message=why)
     return Completed(name="GO", message=run.headline)
 
 
@@ -123,16 +125,15 @@ def conclude(preflight_id: str) -> service.Preflight:
 
 
 @task(name="sign-off", persist_result=False)
-def settle_sign_off(preflight_id: str, said: SignOff) -> Any:
-    """What the Ops page recorded, or the word given here, as long as the GO stands."""
+def settle_sign_off(preflight_id: str, said: SignOff) -> tuple[str, str]:
+    """What the Ops page recorded, or the word given here, as long as the GO stands: the run's end in a word,
+    and why."""
     try:
         signed = preflight_run.sign_off(preflight_id, said.approve, said.name, said.note)
     except FirstUserError as refusal:
-        return Failed(name="NOT SIGNED", message=str(refusal))
+        return "NOT SIGNED", str(refusal)
     with wiring.transaction() as session:
         report_preflight(service.get(session, preflight_id))
-    if not signed.approved:
-        return Failed(
-            name="DECLINED", message=f"{signed.by_name} declined: {signed.note or 'no reason given'}"
-        )
-    return Completed(name="SIGNED OFF", message=f"signed off by {signed.by_name} ({signed.via})")
+    if signed.approved:
+        return SIGNED, f"signed off by {signed.by_name} ({signed.via})"
+    return "DECLINED", f"{signed.by_name} declined. {signed.note}".strip()
