@@ -12,8 +12,8 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class SealedTable:
-    """`columns`: sealed column → the column of its blind index, None without one. The words of `key`, joined
-    by a blank, are what a row's text is sealed for."""
+    """`name` with its schema where that is not `public`. `columns`: sealed column → the column of its blind
+    index, None without one. The words of `key`, joined by a blank, are what a row's text is sealed for."""
 
     name: str
     key: Sequence[str]
@@ -27,6 +27,8 @@ SEALED: Sequence[SealedTable] = (
     SealedTable("entries", ("id",), _PERSON),
     SealedTable("webhook_secrets", ("id",), {"secret_cipher": None}),
     SealedTable("idempotency_keys", ("caller", "operation", "key"), {"response_cipher": None}),
+    SealedTable("ops.owners", ("id",), {"address_cipher": None}),
+    SealedTable("ops.rotations", ("id",), {"handover": None, "witness": None}),
 )
 DIES_OUT: Mapping[tuple[str, str], timedelta] = {
     ("login_codes", "identifier_index"): timedelta(days=2),
@@ -38,6 +40,7 @@ NOT_SEALED: Mapping[tuple[str, str], str] = {
     ("api_keys", "secret_sha256"): "hash of a key",
     ("idempotency_keys", "body_sha256"): "hash of a request",
     ("login_codes", "code_hmac"): "signature under the session ring",
+    ("ops.owners", "code_sha256"): "hash of a code",
     ("sessions", "id_hash"): "hash of a session's id",
     ("waitlist_starts", "token_sha256"): "hash of a token",
     ("webhook_messages", "body"): "an event without personal data, signed when it is sent",
