@@ -7,6 +7,7 @@ runs on a restored copy sends nothing.
 
 import asyncio
 import signal
+import sys
 from datetime import timedelta
 from time import monotonic
 
@@ -29,6 +30,7 @@ LOOP = "webhook-dispatcher"
 SILENCE = timedelta(seconds=30)
 
 _STUCK_S = 30.0
+_SWITCH_S = 0.0005  # who claims and settles waits that long for the loop that sends, at each step
 _log = get_logger("dispatcher")
 
 
@@ -100,8 +102,14 @@ async def _idle() -> None:
     await stop.wait()
 
 
-def main() -> None:
+def prepare() -> None:
+    """Of a process that dispatches."""
     log.configure()
+    sys.setswitchinterval(_SWITCH_S)
+
+
+def main() -> None:
+    prepare()
     settings = load()
     if settings.service.restored_copy:
         _log.warning("this is a restored copy: nothing is sent", copy=settings.service.restored_copy)

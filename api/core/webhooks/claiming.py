@@ -8,7 +8,7 @@ and another one claims; what it settles late is refused, because the claim is no
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
+from typing import Any
 
 from sqlalchemy import RowMapping
 from sqlalchemy.orm import Session
@@ -37,7 +37,7 @@ class Endpoint:
 class Claimed:
     """One delivery to be sent now: these bytes, under the message's id. `claim_id` is its lane's."""
 
-    id: UUID
+    id: str
     claim_id: int
     endpoint: Endpoint
     message_id: str
@@ -58,26 +58,25 @@ def claim(
     """`may_send` of an integration's id: what is paused stays due. `behind`: the endpoint to go on after.
     Endpoint by endpoint, so the last one's is where the next claim goes on."""
     found: dict[str, RowMapping] = {}
-    rows: list[RowMapping] = []
+    rows: list[tuple[Any, ...]] = []
     for page in _pages(session, now, behind):
         asked = {row["id"]: row for row in page if may_send(row["integration_id"])}
         found |= asked
         rows += _take(session, asked, now, most - len(rows))
         if len(rows) >= most:
             break
-    used = {row["endpoint_id"]: found[row["endpoint_id"]] for row in rows}
-    endpoints = _endpoints(session, vault, used, now, fallback)
+    endpoints = _endpoints(session, vault, {row[2]: found[row[2]] for row in rows}, now, fallback)
     return [
         Claimed(
-            row["id"],
-            used[row["endpoint_id"]]["claim_id"] + 1,
-            endpoints[row["endpoint_id"]],
-            f"msg_{row['message_id'].hex}",
-            row["body"],
-            row["attempts"],
-            row["created_at"],
+            id,
+            found[endpoint_id]["claim_id"] + 1,
+            endpoints[endpoint_id],
+            message_id,
+            body,
+            attempts,
+            created_at,
         )
-        for row in rows
+        for id, message_id, endpoint_id, attempts, created_at, body in rows
     ]
 
 
@@ -101,7 +100,7 @@ def _pages(session: Session, now: datetime, behind: str) -> Iterator[Sequence[Ro
 
 def _take(
     session: Session, asked: Mapping[str, RowMapping], now: datetime, most: int
-) -> Sequence[RowMapping]:
+) -> Sequence[tuple[Any, ...]]:
     tokens = {
         endpoint: breaker.refilled(row["tokens"], row["rate"], row["tokens_at"], now)
         for endpoint, row in asked.items()

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
+
+from api.db.engine import driver_connection
 
 LAG = timedelta(seconds=5)
 
@@ -42,35 +43,36 @@ where l.claimed_until is null or l.claimed_until < :now
 for no key update of l skip locked
 """)
 
-# A transaction that began up to `:lag` ago may yet commit what is due since then.
-_TAKE = text("""
+# A transaction that began up to `LAG` ago may yet commit what is due since then.
+_TAKE = """
 with asked as (
     select * from unnest(
-        cast(:endpoints as text[]), cast(:claims as bigint[]), cast(:quotas as integer[]),
-        cast(:tokens as double precision[]), cast(:since as timestamptz[])
+        cast(%(endpoints)s as text[]), cast(%(claims)s as bigint[]), cast(%(quotas)s as integer[]),
+        cast(%(tokens)s as double precision[]), cast(%(since)s as timestamptz[])
     ) with ordinality as asked(endpoint_id, claim_id, quota, tokens, since, place)
 ), picked as materialized (
     select asked.endpoint_id, asked.place, d.*
     from asked cross join lateral (
         select id, message_id, attempts, created_at, next_attempt_at from webhook_deliveries
-        where endpoint_id = asked.endpoint_id and state = 'open' and next_attempt_at <= :now
+        where endpoint_id = asked.endpoint_id and state = 'open' and next_attempt_at <= %(now)s
         and next_attempt_at >= coalesce(asked.since, '-infinity')
         order by next_attempt_at limit asked.quota
     ) as d
-    limit :most
+    limit %(most)s
 ), taken as (
     update webhook_lanes as l set
-        claim_id = l.claim_id + 1, claimed_until = :until, claimed_to = p.last, claimed = p.count,
-        watermark = least(p.last, :now - :lag), tokens = asked.tokens - p.count, tokens_at = :now
+        claim_id = l.claim_id + 1, claimed_until = %(until)s, claimed_to = p.last, claimed = p.count,
+        watermark = least(p.last, %(now)s - %(lag)s), tokens = asked.tokens - p.count, tokens_at = %(now)s
     from (
         select endpoint_id, count(*) as count, max(next_attempt_at) as last from picked group by endpoint_id
     ) as p join asked on asked.endpoint_id = p.endpoint_id
     where l.endpoint_id = asked.endpoint_id and l.claim_id = asked.claim_id
 )
-select p.id, p.message_id, p.endpoint_id, p.attempts, p.created_at, m.body
+select cast(p.id as text), 'msg_' || replace(cast(p.message_id as text), '-', ''), p.endpoint_id, p.attempts,
+       p.created_at, m.body
 from picked as p join webhook_messages as m on m.id = p.message_id
 order by p.place, p.next_attempt_at
-""")
+"""
 
 _SWEEP = text("""
 update webhook_lanes as l set watermark = missed.first
@@ -85,16 +87,13 @@ cross join lateral (
 where l.endpoint_id = e.id and l.claim_id = lane.claim_id and missed.first is not null
 """)
 
-_SETTLE = text("""
+_SETTLE = """
 with given as (
-    select * from unnest(
-        cast(:id as uuid[]), cast(:endpoint_id as text[]), cast(:claim_id as bigint[]),
-        cast(:outcome as text[]), cast(:attempts as integer[]), cast(:next_attempt_at as timestamptz[]),
-        cast(:at as timestamptz[]), cast(:latency_ms as integer[]), cast(:status as integer[]),
-        cast(:failure as text[]), cast(:detail as text[]), cast(:address as text[]),
-        cast(:response as text[])
-    ) as g(id, endpoint_id, claim_id, outcome, attempts, next_attempt_at, at, latency_ms, status, failure,
-           detail, address, response)
+    select * from json_to_recordset(cast(%(tried)s as json)) as g(
+        id uuid, endpoint_id text, claim_id bigint, outcome text, attempts integer,
+        next_attempt_at timestamptz, at timestamptz, latency_ms integer, status integer, failure text,
+        detail text, address text, response text
+    )
 ), held as (
     update webhook_lanes as l set
         claimed = l.claimed - g.count,
@@ -107,24 +106,24 @@ with given as (
 ), done as (
     delete from webhook_deliveries as d using mine as g
     where d.id = g.id and g.outcome = 'delivered'
-    returning d.id, d.message_id
+    returning d.message_id, g.*
 ), kept as (
     update webhook_deliveries as d set
         state = case when g.outcome = 'exhausted' then 'exhausted' else 'open' end,
         attempts = g.attempts, next_attempt_at = coalesce(g.next_attempt_at, d.next_attempt_at)
     from mine as g where d.id = g.id and g.outcome <> 'delivered'
-    returning d.id, d.message_id
+    returning d.message_id, g.*
 ), settled as (
     select * from done union all select * from kept
 ), noted as (
     insert into webhook_attempts (delivery_id, message_id, endpoint_id, number, outcome, at, latency_ms,
                                   status, failure, detail, address, response)
-    select s.id, s.message_id, g.endpoint_id, g.attempts, g.outcome, g.at, g.latency_ms, g.status, g.failure,
-           g.detail, g.address, g.response
-    from settled as s join mine as g on g.id = s.id where g.outcome <> 'released'
+    select id, message_id, endpoint_id, attempts, outcome, at, latency_ms, status, failure, detail, address,
+           response
+    from settled where outcome <> 'released'
 )
-select id from settled
-""")
+select cast(id as text) from settled
+"""
 
 _HOLD_ENDPOINTS = text("""
 select id, integration_id, state, failures, failing_since, not_before from webhook_endpoints
@@ -203,10 +202,11 @@ def hold_lanes(session: Session, claims: Mapping[str, int], now: datetime) -> se
 
 def take(
     session: Session, columns: Mapping[str, list[Any]], now: datetime, until: datetime, most: int
-) -> Sequence[RowMapping]:
-    """From lanes that are held, in the order given, the longest due first."""
-    given = {"now": now, "until": until, "most": most, "lag": LAG}
-    return session.execute(_TAKE, {**columns, **given}).mappings().all()
+) -> Sequence[tuple[Any, ...]]:
+    """(id, `msg_…`, endpoint's id, attempts, created at, body) from lanes that are held, in the order
+    given, the longest due first."""
+    given = {**columns, "now": now, "until": until, "most": most, "lag": LAG}
+    return driver_connection(session).execute(_TAKE, given, binary=True).fetchall()
 
 
 def sweep(session: Session) -> None:
@@ -214,9 +214,11 @@ def sweep(session: Session) -> None:
     session.execute(_SWEEP)
 
 
-def settle(session: Session, columns: Mapping[str, list[Any]]) -> set[UUID]:
-    """The deliveries that were still the caller's."""
-    return set(session.scalars(_SETTLE, dict(columns)))
+def settle(session: Session, tried: str) -> set[str]:
+    """The deliveries that were still the caller's. `tried` is a document: arrays of a dozen columns take the
+    driver longer than all else that a delivery costs it."""
+    settled = driver_connection(session).execute(_SETTLE, {"tried": tried})
+    return {delivery_id for (delivery_id,) in settled}
 
 
 def hold_endpoints(session: Session, ids: Sequence[str]) -> Sequence[RowMapping]:

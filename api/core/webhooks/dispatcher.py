@@ -8,12 +8,11 @@ deadline of an attempt is given back unsent. When the database goes away, what w
 import asyncio
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import Any
 
 from sqlalchemy.orm import Session
 from structlog import get_logger
@@ -29,7 +28,7 @@ from api.core.webhooks.settling import Settled, Tried
 from api.core.webhooks.totals import CLAIMED, Count
 from api.db.engine import DATABASE_AWAY
 
-BACKLOG = 1500
+BACKLOG = 800
 """Claimed deliveries that are getting on: with fewer, more are claimed."""
 
 SWEEP_S = 60.0
@@ -64,6 +63,18 @@ class _Lane:
     flying: int = 0
     failures: int = 0
     moved: float = field(default_factory=monotonic)
+    last_start: float = 0.0
+
+    @property
+    def closed(self) -> bool:
+        """To what has not been started yet."""
+        return self.failures >= OPEN_AFTER or monotonic() > self.last_start
+
+    @property
+    def room(self) -> int:
+        if not self.waiting:
+            return 0
+        return max(0, min(self.waiting[0].endpoint.concurrency - self.flying, len(self.waiting)))
 
 
 class Dispatcher:
@@ -93,7 +104,8 @@ class Dispatcher:
                 found = await self._claim() if self._backlog() < BACKLOG else -1
                 if found == 0 and until_empty and not self._claimed:
                     break
-                await self._pause(found)
+                if found <= 0:
+                    await self._pause(found)
         finally:
             stop.set()
             self._give_back_waiting()
@@ -129,9 +141,11 @@ class Dispatcher:
         self.tally["claimed"] += len(claimed)
         self.count.numbers[CLAIMED] += len(claimed)
         for one in claimed:
-            self._lanes.setdefault(one.endpoint.id, _Lane()).waiting.append(one)
+            lane = self._lanes.setdefault(one.endpoint.id, _Lane())
+            lane.last_start = asked + _LAST_START_S
+            lane.waiting.append(one)
         for endpoint in {one.endpoint.id for one in claimed}:
-            self._start(endpoint, asked + _LAST_START_S)
+            self._start(endpoint)
         if claimed:
             self._behind = claimed[-1].endpoint.id
         return len(claimed)
@@ -149,32 +163,32 @@ class Dispatcher:
             )
         return claimed, now, asked
 
-    def _start(self, endpoint_id: str, last_start: float) -> None:
+    def _start(self, endpoint_id: str) -> None:
         lane = self._lanes[endpoint_id]
-        while lane.waiting and (monotonic() > last_start or lane.failures >= OPEN_AFTER):
+        while lane.waiting and lane.closed:
             self._give_back(lane.waiting.popleft())
-        while lane.waiting and lane.flying < lane.waiting[0].endpoint.concurrency:
+        for _ in range(lane.room):
             lane.flying += 1
-            self._spawn(self._fly(lane.waiting.popleft(), lane, last_start))
+            task = asyncio.create_task(self._fly(endpoint_id, lane))
+            self._flying.add(task)
+            task.add_done_callback(self._flying.discard)
         if not lane.waiting and not lane.flying:
             self._lanes.pop(endpoint_id, None)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._flying.add(task)
-        task.add_done_callback(self._flying.discard)
-
-    async def _fly(self, one: Claimed, lane: _Lane, last_start: float) -> None:
-        at = self._now()
-        attempt = await self._attempt(one, at)
+    async def _fly(self, endpoint_id: str, lane: _Lane) -> None:
+        """One delivery after another, as long as there are any."""
+        while lane.waiting and not lane.closed:
+            one, at = lane.waiting.popleft(), self._now()
+            attempt = await self._attempt(one, at)
+            lane.moved = monotonic()
+            lane.failures = 0 if attempt.delivered else lane.failures + 1
+            luck = random.random()  # noqa: S311  spreads retries, hides nothing
+            now = at if attempt.delivered else self._now()
+            self._note(
+                Tried(one, at, attempt, schedule.decide(attempt, one.attempts, one.created_at, now, luck))
+            )
         lane.flying -= 1
-        lane.moved = monotonic()
-        lane.failures = 0 if attempt.delivered else lane.failures + 1
-        luck = random.random()  # noqa: S311  spreads retries, hides nothing
-        self._note(
-            Tried(one, at, attempt, schedule.decide(attempt, one.attempts, one.created_at, self._now(), luck))
-        )
-        self._start(one.endpoint.id, last_start)
+        self._start(endpoint_id)
 
     async def _attempt(self, one: Claimed, at: datetime) -> Attempt:
         if not one.endpoint.keys:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
 from sqlalchemy.orm import Session
 
 from api.core.webhooks import breaker, delivery_queries
@@ -12,6 +13,8 @@ from api.core.webhooks.attempts import Attempt
 from api.core.webhooks.breaker import Health
 from api.core.webhooks.claiming import Claimed
 from api.core.webhooks.schedule import Outcome, Verdict
+
+_NONE = Attempt(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Settled:
 def settle(session: Session, tried: Sequence[Tried], now: datetime) -> Settled:
     """Endpoints first, in their order: two workers never wait for each other in a circle."""
     disabled = _fare(session, tried, now)
-    mine = delivery_queries.settle(session, _columns(tried))
+    mine = delivery_queries.settle(session, _document(tried))
     settled = [one for one in tried if one.claimed.id in mine]
     return Settled(
         [one.verdict.outcome for one in settled],
@@ -75,20 +78,24 @@ def _fare(session: Session, tried: Sequence[Tried], now: datetime) -> list[tuple
     return disabled
 
 
-def _columns(tried: Sequence[Tried]) -> dict[str, list[object]]:
-    none = Attempt(None)
+def _document(tried: Sequence[Tried]) -> str:
+    return orjson.dumps([_row(one) for one in tried]).decode()
+
+
+def _row(one: Tried) -> dict[str, object]:
+    attempt, verdict = one.attempt or _NONE, one.verdict
     return {
-        "id": [one.claimed.id for one in tried],
-        "endpoint_id": [one.claimed.endpoint.id for one in tried],
-        "claim_id": [one.claimed.claim_id for one in tried],
-        "outcome": [one.verdict.outcome.value for one in tried],
-        "attempts": [one.verdict.attempts for one in tried],
-        "next_attempt_at": [one.verdict.next_attempt_at for one in tried],
-        "at": [one.at for one in tried],
-        "latency_ms": [(one.attempt or none).latency_ms for one in tried],
-        "status": [(one.attempt or none).status_code for one in tried],
-        "failure": [(one.attempt or none).failure for one in tried],
-        "detail": [(one.attempt or none).detail for one in tried],
-        "address": [(one.attempt or none).address for one in tried],
-        "response": [(one.attempt or none).excerpt for one in tried],
+        "id": one.claimed.id,
+        "endpoint_id": one.claimed.endpoint.id,
+        "claim_id": one.claimed.claim_id,
+        "outcome": verdict.outcome,
+        "attempts": verdict.attempts,
+        "next_attempt_at": verdict.next_attempt_at,
+        "at": one.at,
+        "latency_ms": attempt.latency_ms,
+        "status": attempt.status_code,
+        "failure": attempt.failure,
+        "detail": attempt.detail,
+        "address": attempt.address,
+        "response": attempt.excerpt,
     }

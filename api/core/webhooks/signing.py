@@ -7,7 +7,6 @@
 
 import base64
 import binascii
-import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping, Sequence
@@ -90,7 +89,7 @@ def _same(one: str, other: str) -> bool:
 
 def _mac(key: str, message_id: str, timestamp: str, body: bytes) -> bytes:
     content = f"{message_id}.{timestamp}.".encode(errors="replace") + body
-    return hmac.new(_key(key), content, hashlib.sha256).digest()
+    return hmac.digest(_key(key), content, "sha256")
 
 
 def _key(secret: str) -> bytes:

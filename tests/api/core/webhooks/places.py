@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -62,11 +61,11 @@ def given_back(claimed: Claimed) -> Tried:
     return Tried(claimed, NOW, None, Verdict(Outcome.RELEASED, claimed.attempts, NOW))
 
 
-def delivery(session: Session, delivery_id: UUID) -> Any:
+def delivery(session: Session, delivery_id: str) -> Any:
     query = text("select * from webhook_deliveries where id = :i")
     return session.execute(query, {"i": delivery_id}).mappings().one_or_none()
 
 
-def attempts(session: Session, delivery_id: UUID) -> list[Any]:
+def attempts(session: Session, delivery_id: str) -> list[Any]:
     query = text("select * from webhook_attempts where delivery_id = :i order by at, number")
     return list(session.execute(query, {"i": delivery_id}).mappings())
