@@ -25,6 +25,7 @@ class Group(StrEnum):
     RESTORE = "restore"
     DRILL = "drill"
     API = "api"
+    WEBHOOKS = "webhooks"
 
 
 def bench(
@@ -32,12 +33,13 @@ def bench(
     size: Annotated[float, typer.Option(help="GB of data to restore")] = 2.0,
     wal: Annotated[float, typer.Option(help="GB of WAL since the full backup")] = 1.3,
     drill: Annotated[bool, typer.Option(help="Also measure a drill on a scratch stack")] = True,
-    smoke: Annotated[bool, typer.Option(help="The API on little data, a second each: does it run?")] = False,
+    smoke: Annotated[bool, typer.Option(help="API and webhooks on little data: do they run?")] = False,
 ) -> None:
-    """Measure restores, archiving, orchestration and the API. Exit code 1 when a goal is missed."""
+    """Measure restores, archiving, orchestration, the API and webhooks. Exit code 1 when a goal is missed."""
     from deployments.bench import measures, orchestration, places, restore
     from deployments.bench.service import load as load_generator
     from deployments.bench.service import measure as service
+    from deployments.bench.webhooks import measure as webhooks
 
     started = perf_counter()
     wanted = set(only or Group)
@@ -58,6 +60,11 @@ def bench(
         with places.scratch_settings(load(), folder) as (settings, scratch):
             sizes = service.SMOKE if smoke else service.Size()
             found += service.measure(settings, scratch, folder, sizes, say)
+    if Group.WEBHOOKS in wanted:
+        with places.scratch_settings(load(), folder) as (settings, scratch):
+            found += webhooks.measure(
+                settings, scratch, folder, webhooks.SMOKE if smoke else webhooks.Size(), say
+            )
     measures.write(found, folder / "latest.json")
     out.print(measures.table(found))
     out.print(f"Written to {folder / 'latest.json'} after {perf_counter() - started:.0f} s.")
