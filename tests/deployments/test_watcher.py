@@ -351,9 +351,9 @@ def test_what_it_saw_is_left_in_a_file_for_the_incident_watch(
     world.watcher.probes, world.watcher.readyz_url = spool, "http://127.0.0.1:9/api/readyz"
     world.later(12)
     world.down()
-    world.later(3)
+    world.later(12)
     world.answer = None
-    world.later(3)
+    world.later(12)
     monkeypatch.setattr(watcher, "_has_a_way", lambda _: False)
     world.later(12)
     with spool.open("a") as file:

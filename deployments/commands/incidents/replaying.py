@@ -1,0 +1,70 @@
+"""`incidents replay --at 14:21`: the verdict of that minute, and the numbers that led to it."""
+
+from typing import Annotated, Any
+
+import typer
+
+from api.core.incidents import telemetry
+from api.core.incidents.pace import CLOSES_AFTER, MINUTE, minute_of
+from api.core.incidents.seeing import Seen, see
+from api.core.incidents.tally import EVERYBODY
+from deployments.commands.incidents.shared import AsJson, moment, out, print_json, table
+from deployments.local.stack import open_stack
+from flows import watching, wiring
+
+SHOWN = 16
+
+
+def replay(
+    at: Annotated[str, typer.Option(help="A minute: 14:21, or 2026-11-24T14:21, in UTC")],
+    scope: Annotated[
+        str, typer.Option(help="One integration (int_…); the whole service without")
+    ] = EVERYBODY,
+    as_json: AsJson = False,
+) -> None:
+    """Why did the rules say what they said? From what is stored, as if that minute had just been closed."""
+    open_stack()
+    with wiring.transaction() as session:
+        now = watching.pace().at(telemetry.database_now(session))
+        minute = minute_of(moment(at, now))
+        seen = see(session, watching.situated(session, minute + MINUTE + CLOSES_AFTER))
+    shown = _minutes(seen, scope)
+    if as_json:
+        verdicts = [
+            {"rule": one.rule.value, "scope": one.scope, "verdict": one.verdict.value, "numbers": one.numbers}
+            for one in seen.findings
+        ]
+        print_json({"minute": minute, "verdicts": verdicts, "minutes": shown})
+        return
+    out.print(
+        f"The minute from {minute:%Y-%m-%d %H:%M} UTC, closed at {minute + MINUTE + CLOSES_AFTER:%H:%M:%S}:"
+    )
+    rows = [
+        (one.rule.value, one.scope or "everything", one.verdict.value, _said(one.numbers))
+        for one in seen.findings
+    ]
+    out.print(table(("rule", "scope", "verdict", "numbers"), rows))
+    columns = ("minute", "failed", "attempted", "window", "state", "verdict")
+    listed = [tuple(str(one[column]) for column in columns) for one in shown]
+    out.print(table(columns, listed) if listed else f"Nothing was counted for {scope or 'the service'}.")
+
+
+def _minutes(seen: Seen, scope: str) -> list[dict[str, Any]]:
+    series, judged = seen.minutes.series.get(scope, ()), seen.judged.get(scope, ())
+    first = max(0, len(series) - SHOWN)
+    return [
+        {
+            "minute": f"{seen.minutes.at(place):%H:%M}",
+            "failed": bucket.failed if bucket else None,
+            "attempted": bucket.attempted if bucket else None,
+            "window": f"{judged[place].failed}/{judged[place].attempted}",
+            "state": judged[place].state.value,
+            "verdict": judged[place].verdict.value,
+        }
+        for place, bucket in enumerate(series)
+        if place >= first
+    ]
+
+
+def _said(numbers: Any) -> str:
+    return ", ".join(f"{name} {value}" for name, value in numbers.items() if value not in (None, "", []))
