@@ -3,17 +3,16 @@
 What has to be put right is written down before it is touched: `undo` brings staging forth after a kill.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol, runtime_checkable
 
 from sqlalchemy.orm import Session
 
 from api.core.clock import Clock
 from api.core.errors import FirstUserError, Refused
-from api.core.ports import HostingProvider
+from api.core.ports import Deploy, HostingProvider, ReleaseKeeper
 from api.core.preflight import rehearsals
 from api.core.preflight.rehearsals import Rehearsal
 
@@ -21,27 +20,6 @@ SERVICE = "staging"
 
 Verify = Callable[[str], str]
 """Uses the product at the service's address and says what it saw. Raises `FirstUserError`."""
-
-
-class Deploy(Protocol):
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def release(self) -> str: ...
-
-
-@runtime_checkable
-class ReleaseKeeper(Protocol):
-    """A hosting provider that knows what a service was deployed with, and goes back to it."""
-
-    def deploys(self, service: str) -> Sequence[Deploy]:
-        """Oldest first; the last is the one that serves."""
-        ...
-
-    def roll_back(self, service: str, to: str = "") -> str:
-        """Deploy `to` again; returns the new deploy's id. Raises `Refused` where a migration forbids it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

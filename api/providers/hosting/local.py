@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 import httpx
 from dotenv import dotenv_values
 
-from api.core.errors import NotFound, Refused, TimedOut
+from api.core.errors import Conflict, NotFound, Refused, TimedOut
 from api.core.ids import new_id
 from api.core.ports import Deploy, ServiceState
 from api.providers.hosting import releases
 from api.providers.hosting.loopback import ask
-from api.providers.hosting.pointer import Pointer, read_pointer, write_pointer
+from api.providers.hosting.pointer import Pointer, pointer_path, read_pointer, write_pointer
 from api.providers.hosting.supervisor import Supervisor
 from api.settings import Settings
 
@@ -104,15 +104,25 @@ class LocalHosting:
         self, service: str, release: str, variables: Mapping[str, str], *, irreversible: bool = False
     ) -> str:
         """Serve with this configuration over the service's own; returns the deploy's id."""
+        self._come_home(service)
         made = releases.add(self._state_dir, service, release, variables, irreversible=irreversible)
         self._restart(f"api-{service}")
         return made.id
 
     def roll_back(self, service: str, to: str = "") -> str:
+        self._come_home(service)
         made = releases.back(self._state_dir, service, to)
         if self.served(service).deploy_id != made.id:
             self._restart(f"api-{service}")
         return made.id
+
+    def _come_home(self, service: str) -> None:
+        """The pointer of a drill that is over would name the deploy. Raises `Conflict` while one goes on."""
+        if read_pointer(self._state_dir, service).restored_copy:
+            raise Conflict(
+                f"{service} serves a restored copy.", fix="Wait for the restore drill to end, then deploy."
+            )
+        pointer_path(self._state_dir, service).unlink(missing_ok=True)
 
     def served(self, service: str) -> ServiceState:
         return self._seen(self._base_urls[service])
