@@ -21,7 +21,8 @@ PORTS = (
 class Stage:
     """The scratch stack, driven by the same commands that a person types."""
 
-    def __init__(self, folder: Path, scale: float) -> None:
+    def __init__(self, folder: Path, scale: float, **settings: str) -> None:
+        """`settings`: variables for the stack."""
         self.state = StateFolder(folder)
         free_ports = dict.fromkeys(PORTS, "0")
         self._env = {
@@ -29,6 +30,7 @@ class Stage:
             **free_ports,
             "FIRSTUSER_STATE_DIR": str(folder),
             "FIRSTUSER_SEED_SCALE": str(scale),
+            **settings,
         }
 
     @property

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Annotated, Any, LiteralString
@@ -16,10 +17,13 @@ import psycopg
 import typer
 from rich.console import Console
 
+from deployments import chaos
+from deployments.chaos import Proof
 from deployments.stage import Stage
 
 NOT_GOOD = 1
 SCALE = 0.5
+CHAOS_SCALE = 0.05
 TRAFFIC_SECONDS = 8
 ROW = "demo-witness"
 
@@ -30,16 +34,25 @@ def register(root: typer.Typer) -> None:
     root.command()(demo)
 
 
+class Scenario(StrEnum):
+    RESTORE = "restore"
+    INCIDENT = "incident"
+
+
 def demo(
+    scenario: Annotated[Scenario, typer.Option(help="What is shown")] = Scenario.RESTORE,
     keep: Annotated[bool, typer.Option(help="Leave the scratch stack running to look at it")] = False,
 ) -> None:
-    """Back up, break, restore and prove it on a scratch stack; exit code 0 only when all of it is true."""
+    """Back up, break, restore and prove it on a scratch stack; exit code 0 only when all of it is true.
+
+    The scenario `incident` is a day on which everything goes wrong, in minutes."""
     folder = Path("var/demo").absolute()
-    stage = Stage(folder, SCALE)
+    incident = scenario is Scenario.INCIDENT
+    stage = Stage(folder, CHAOS_SCALE, **chaos.settings()) if incident else Stage(folder, SCALE)
     started = monotonic()
     stage.clear()
     try:
-        told = play(stage)
+        told = Told({}, chaos.Day(stage, out.print).live_through()) if incident else play(stage)
     finally:
         if not keep:
             stage.firstuser("down", quiet=True)
@@ -50,15 +63,6 @@ def demo(
         )
     if not all(proof.true for proof in told.proofs):
         raise typer.Exit(NOT_GOOD)
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """One thing that the demo claims, and whether it was seen to be true."""
-
-    claim: str
-    true: bool
-    seen: str
 
 
 @dataclass(slots=True)
@@ -142,13 +146,14 @@ def _row(connection: psycopg.Connection, query: LiteralString, *values: object) 
 def _tell(told: Told, seconds: float) -> None:
     drill = told.drill
     out.print("\n[bold]What was proved[/]")
-    for c in drill["checks"]:
+    for c in drill.get("checks", []):
         good = c["status"] in {"pass", "skip"}
         out.print(f"   {'[green]✓[/]' if good else '[red]✗[/]'} {c['name']:<20} {c['observed']}")
     for proof in told.proofs:
         out.print(f"   {'[green]✓[/]' if proof.true else '[red]✗[/]'} {proof.claim}  [dim]{proof.seen}[/]")
     parts = ", ".join(f"{name} {value:.1f}" for name, value in drill.get("rto_parts", {}).items())
-    out.print(f"\n   [bold]RTO[/] {drill.get('rto_seconds')} s  ({parts})")
-    out.print(f"   [bold]RPO[/] {drill.get('rpo_seconds')} s")
+    if drill:
+        out.print(f"\n   [bold]RTO[/] {drill.get('rto_seconds')} s  ({parts})")
+        out.print(f"   [bold]RPO[/] {drill.get('rpo_seconds')} s")
     verdict = "[green]all of it is true[/]" if all(p.true for p in told.proofs) else "[red]not all is true[/]"
     out.print(f"   {verdict}, in {seconds:.0f} s")

@@ -100,10 +100,11 @@ def cause(
     *,
     database_down: bool,
 ) -> Cause:
-    """`bad_scopes`: integrations in breach. A deploy after the first bad minute is not what began it."""
+    """`bad_scopes`: integrations in breach; more than one is not that one's fault. A deploy after the first
+    bad minute is not what began it."""
     if rule is RuleName.EXHAUSTION:
         return Cause.WEBHOOKS
-    if rule is RuleName.EXCHANGE_RATE and (scope != EVERYBODY or len(bad_scopes) == 1):
+    if rule is RuleName.EXCHANGE_RATE and {*bad_scopes, scope} - {EVERYBODY} and len(bad_scopes) <= 1:
         return Cause.ONE_INTEGRATION
     if database_down:
         return Cause.DATABASE
