@@ -43,6 +43,7 @@ class WebhookTestOut(BaseModel):
 class SentTrial:
     trial: Trial
     attempt: Attempt
+    delivery_id: str | None = None
 
     def out(self) -> WebhookTestOut:
         return WebhookTestOut(
@@ -59,14 +60,14 @@ async def send(at: Services, actor: str, find: Callable[[Session], Integration])
     """Raises `RateLimited`, `Conflict` and `Refused` (see `TRIAL_CODES`), and what `find` raises."""
     trial = await run_in_threadpool(_prepare, at, actor, find)
     attempt = await at.webhooks.post(trial.url, trial.headers, trial.body)
-    await run_in_threadpool(_note, at, trial, attempt)
+    delivery_id = await run_in_threadpool(_note, at, trial, attempt)
     if attempt.failure is Failure.ADDRESS_BLOCKED:
         raise Refused(
             f"The webhook address is not allowed: {attempt.detail}",
             fix="Register an https URL whose host has a public address.",
             code="webhook_url_not_allowed",
         )
-    return SentTrial(trial, attempt)
+    return SentTrial(trial, attempt, delivery_id)
 
 
 def _prepare(at: Services, actor: str, find: Callable[[Session], Integration]) -> Trial:
@@ -87,8 +88,8 @@ def _prepare(at: Services, actor: str, find: Callable[[Session], Integration]) -
         )
 
 
-def _note(at: Services, trial: Trial, attempt: Attempt) -> None:
+def _note(at: Services, trial: Trial, attempt: Attempt) -> str | None:
     with at.transaction() as session:
-        trials.note(session, trial, attempt, at.clock())
         if attempt.delivered:
             milestones.reached(session, trial.integration_id, "webhook_test", at.clock())
+        return trials.note(session, trial, attempt, at.clock())

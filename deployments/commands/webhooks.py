@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from api.core.errors import Refused
 from api.core.webhooks import signing
 from api.core.webhooks.signing import ID, SIGNATURE, TIMESTAMP, Verdict
 
@@ -29,6 +30,8 @@ def register(root: typer.Typer) -> None:
 @commands.command()
 def sign(secret: Secret, message_id: MessageId, timestamp: Timestamp) -> None:
     """Print the webhook-signature of the body on stdin."""
+    if not (timestamp.isascii() and timestamp.isdigit()):
+        raise Refused("The timestamp is not a number of seconds since 1970.", fix="Ask `date +%s` for one.")
     out.print(signing.sign(secret, message_id, timestamp, sys.stdin.buffer.read()))
 
 
@@ -45,7 +48,11 @@ def verify(
     """Say whether the signature vouches for the body on stdin."""
     at = datetime.now(UTC) if now is None else datetime.fromtimestamp(now, UTC)
     sent = {ID: message_id, TIMESTAMP: timestamp, SIGNATURE: signature}
-    verdict = signing.verify(secret, sent, sys.stdin.buffer.read(), at)
+    try:
+        verdict = signing.verify(secret, sent, sys.stdin.buffer.read(), at)
+    except Refused as refused:
+        out.print(str(refused))
+        raise typer.Exit(NOT_GOOD) from None
     out.print(verdict.value)
     if verdict is not Verdict.GENUINE:
         raise typer.Exit(NOT_GOOD)

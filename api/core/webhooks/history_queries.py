@@ -77,6 +77,27 @@ insert into webhook_deliveries (message_id, endpoint_id, next_attempt_at)
 select id, :endpoint, :now from webhook_messages where id = :message returning id
 """)
 
+_NEW_MESSAGE_ID = text("select uuidv7()")
+_ADD_TRIED = text("""
+with place as (
+    select id, uuidv7() as delivery from webhook_endpoints
+    where integration_id = :integration and registered and state <> 'removed' and url = :url
+), message as (
+    insert into webhook_messages (id, integration_id, type, body, created_at)
+    select cast(:message as uuid), :integration, :type, cast(:body as bytea), :at from place
+), given_up as (
+    insert into webhook_deliveries (id, message_id, endpoint_id, state, next_attempt_at, attempts, created_at)
+    select delivery, :message, id, 'exhausted', :at, 1, :at from place where :state = 'exhausted'
+), noted as (
+    insert into webhook_attempts (delivery_id, message_id, endpoint_id, number, outcome, at, latency_ms,
+                                  status, failure, detail, address, response)
+    select delivery, :message, id, 1, :state, :at, :latency_ms, :status, :failure, :detail, :address,
+           :response
+    from place
+)
+select delivery from place
+""")
+
 _WANTED = """
 from webhook_messages as m
 where m.integration_id = :integration and m.created_at >= :since and m.created_at < :until
@@ -197,6 +218,15 @@ def reopen(session: Session, delivery_id: UUID, now: datetime) -> UUID | None:
 def redeliver(session: Session, message_id: UUID, endpoint_id: str, now: datetime) -> UUID | None:
     given = {"message": message_id, "endpoint": endpoint_id, "now": now}
     return session.execute(_REDELIVER, given).scalar()
+
+
+def new_message_id(session: Session) -> UUID:
+    return session.execute(_NEW_MESSAGE_ID).scalar_one()
+
+
+def add_tried(session: Session, values: Mapping[str, Any]) -> UUID | None:
+    """A message that was sent once, to the registered endpoint, while it was made: the delivery's id."""
+    return session.execute(_ADD_TRIED, dict(values)).scalar()
 
 
 def count_wanted(session: Session, wanted: Mapping[str, Any]) -> int:

@@ -21,8 +21,9 @@ import pycurl
 from api.core.webhooks import targets
 from api.core.webhooks.attempts import Attempt, Failure, excerpt, failure_of
 from api.core.webhooks.targets import Target, reachable
-from api.providers.webhooks.http import DEADLINE_S, MAX_ANSWER
 
+DEADLINE_S = 15.0
+MAX_ANSWER = 64 * 1024
 _CONNECT_S = 5
 _target = lru_cache(maxsize=4096)(targets.parse)
 _KEPT = 256

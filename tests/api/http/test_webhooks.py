@@ -159,6 +159,31 @@ def test_the_founder_sees_what_was_sent(
     assert signing[0] not in page.text
 
 
+def test_a_test_is_a_delivery_like_any_other(
+    founder: TestClient, receiver: Receiver, signing: list[str], integration_id: str
+) -> None:
+    hooks = f"/api/founder/v1/integrations/{integration_id}/webhooks"
+    receiver.answer = Answer(500, b"<b>broken</b>")
+    founder.post(f"{hooks}/test")
+    receiver.answer = Answer(200, b"thanks")
+    founder.post(f"{hooks}/test")
+    (own,) = [one for one in founder.get(f"{hooks}/endpoints").json()["data"] if one["registered"]]
+    listed = founder.get(f"{hooks}/endpoints/{own['id']}/deliveries?limit=2").json()["data"]
+    assert [(one["type"], one["state"], one["attempts"]) for one in listed] == [
+        ("webhook.test", "delivered", 1),
+        ("webhook.test", "exhausted", 1),
+    ]
+    ids = [arrived.headers["webhook-id"] for arrived in receiver.received]
+    assert [one["message_id"] for one in listed[::-1]] == ids
+    failed = founder.get(f"{hooks}/deliveries/{listed[1]['id']}").json()
+    assert failed["body"] == receiver.received[0].body.decode()
+    assert [(one["status"], one["response"]) for one in failed["tries"]] == [(500, "<b>broken</b>")]
+    again = founder.post(f"{hooks}/deliveries/{listed[1]['id']}/resend").json()
+    assert (again["state"], again["message_id"]) == ("open", ids[0])
+    page = founder.post(f"/app/webhooks/{integration_id}/test").text
+    assert "See it among the deliveries" in page
+
+
 def test_the_page_says_what_is_missing(
     app: FastAPI, founder: TestClient, signing: list[str], integration_id: str
 ) -> None:

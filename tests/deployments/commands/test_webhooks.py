@@ -3,6 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
+from api.core.errors import Refused
 from deployments.commands.webhooks import commands
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -33,8 +34,21 @@ def test_sign_prints_the_signature_of_the_raw_bytes() -> None:
         (BODY, ["--signature", GOOD], 1, "more than 5 minutes ago"),
         (BODY, ["--signature", "v2,x", "--now", AT], 1, "holds no v1 signature"),
         (BODY, ["--signature", GOOD, "--now", "0"], 1, "more than 5 minutes ahead"),
+        (b"", ["--signature", GOOD, "--now", AT], 1, "no v1 signature matches"),
+        (BODY, ["--signature", "", "--now", AT], 1, "is missing"),
+        (BODY, ["--signature", "v1,", "--now", AT], 1, "no v1 signature matches"),
+        (BODY, ["--signature", "v1,\udcff\udcfe", "--now", AT], 1, "no v1 signature matches"),
+        (BODY, ["--signature", GOOD, "--now", AT, "--timestamp", "soon"], 1, "not a number of seconds"),
+        (BODY, ["--signature", GOOD, "--now", AT, "--timestamp", "9" * 30], 1, "not a number of seconds"),
+        (BODY, ["--signature", GOOD, "--now", AT, "--secret", "whsec_!!"], 1, "secret is not base64"),
     ],
 )
 def test_verify_says_why_not(body: bytes, options: list[str], code: int, reason: str) -> None:
     exit_code, said = run("verify", body, "--secret", SECRET, *options)
     assert exit_code == code and reason in said
+
+
+@pytest.mark.parametrize("wrong", [["--secret", "whsec_!!!"], ["--secret", SECRET, "--timestamp", "soon"]])
+def test_nothing_is_signed_that_nobody_could_accept(wrong: list[str]) -> None:
+    done = runner.invoke(commands, ["sign", *MESSAGE, *wrong], input=BODY)
+    assert isinstance(done.exception, Refused) and done.exception.fix and done.stdout == ""

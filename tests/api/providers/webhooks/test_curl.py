@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from api.core.errors import Refused
 from api.core.webhooks.attempts import Attempt, Failure
-from api.providers.webhooks.curl import CurlSender
-from api.providers.webhooks.http import MAX_ANSWER
+from api.providers.webhooks.curl import MAX_ANSWER, CurlSender
 from tests.certificates import Authority
 from tests.receiver import Answer, receiving
 
@@ -67,6 +67,38 @@ def test_a_name_that_leads_inside_is_not_followed(address: str) -> None:
     attempt = post("https://evil.example/", loopback_allowed=False, resolve={"evil.example:443": place})
     assert attempt.failure is Failure.ADDRESS_BLOCKED
     assert address in attempt.detail
+
+
+def test_an_inner_address_beside_a_good_one_is_left_out() -> None:
+    with receiving() as receiver:
+        place = f"localhost:{receiver.port}"
+        both = post(f"http://{place}/hooks", resolve={place: "169.254.169.254,127.0.0.1"})
+        assert (both.failure, both.address) == (None, "127.0.0.1")
+
+
+def test_what_was_good_once_is_looked_at_again() -> None:
+    """A name that changes its mind between two POSTs: no connection is made to the new address."""
+    with receiving() as receiver:
+        place = f"localhost:{receiver.port}"
+
+        async def run() -> list[Attempt]:
+            resolve = {place: "127.0.0.1"}
+            sender = CurlSender(loopback_allowed=True, resolve=resolve)
+            first = await sender.post(f"http://{place}/hooks", {"connection": "close"}, b"")
+            sender._resolve = [f"{place}:169.254.169.254"]  # pyright: ignore[reportPrivateUsage]
+            second = await sender.post(f"http://{place}/hooks", {}, b"")
+            sender.close()
+            return [first, second]
+
+        first, second = asyncio.run(run())
+        assert first.delivered and second.failure is Failure.ADDRESS_BLOCKED
+        assert len(receiver.received) == 1
+
+
+def test_what_is_not_allowed_is_refused_before_anything_happens() -> None:
+    for url in ("http://partner.example/", "https://10.0.0.1/", "https://u:p@partner.example/", "ftp://x/"):
+        with pytest.raises(Refused):
+            post(url)
 
 
 def test_environment_proxies_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
