@@ -26,6 +26,7 @@ class Group(StrEnum):
     DRILL = "drill"
     API = "api"
     WEBHOOKS = "webhooks"
+    SOAK = "soak"
 
 
 def bench(
@@ -33,16 +34,19 @@ def bench(
     size: Annotated[float, typer.Option(help="GB of data to restore")] = 2.0,
     wal: Annotated[float, typer.Option(help="GB of WAL since the full backup")] = 1.3,
     drill: Annotated[bool, typer.Option(help="Also measure a drill on a scratch stack")] = True,
+    minutes: Annotated[float, typer.Option(help="Length of the soak")] = 10,
     smoke: Annotated[bool, typer.Option(help="API and webhooks on little data: do they run?")] = False,
 ) -> None:
-    """Measure restores, archiving, orchestration, the API and webhooks. Exit code 1 when a goal is missed."""
+    """Measure restores, archiving, orchestration, the API and webhooks. The soak only when it is asked for:
+    minutes of deliveries while dispatchers are killed. Exit code 1 when a goal is missed."""
     from deployments.bench import measures, orchestration, places, restore
     from deployments.bench.service import load as load_generator
     from deployments.bench.service import measure as service
     from deployments.bench.webhooks import measure as webhooks
+    from deployments.bench.webhooks import soak
 
     started = perf_counter()
-    wanted = set(only or Group)
+    wanted = set(only or set(Group) - {Group.SOAK})
     if Group.API in wanted:
         load_generator.program()  # rather now than after minutes of restores
 
@@ -65,6 +69,9 @@ def bench(
             found += webhooks.measure(
                 settings, scratch, folder, webhooks.SMOKE if smoke else webhooks.Size(), say
             )
+    if Group.SOAK in wanted:
+        with places.scratch_settings(load(), folder) as (settings, scratch):
+            found += soak.measure(settings, scratch, minutes, say)
     measures.write(found, folder / "latest.json")
     out.print(measures.table(found))
     out.print(f"Written to {folder / 'latest.json'} after {perf_counter() - started:.0f} s.")

@@ -5,9 +5,10 @@ from pathlib import Path
 import psutil
 
 from api.providers.databases.embedded.cluster import Cluster
-from deployments.bench.webhooks import queue, rates
+from deployments.bench.webhooks import queue, rates, soak
 from deployments.bench.webhooks.measure import SMOKE
 from deployments.bench.webhooks.rates import Field
+from deployments.bench.webhooks.receiver import receiving
 
 
 def test_a_smoke_run_measures_everything_against_everyone(cluster: Cluster, tmp_path: Path) -> None:
@@ -25,3 +26,11 @@ def test_claims_are_timed_on_little_and_on_much(cluster: Cluster) -> None:
     found = queue.measure(cluster, SMOKE.depth, [].append)
     assert len(found) == 3
     assert all(each.ours > 0 and each.reference > 0 for each in found)
+
+
+def test_a_short_soak_loses_nothing(cluster: Cluster, tmp_path: Path) -> None:
+    with receiving() as receiver:
+        lost, twice, memory = soak.measure_on(cluster, tmp_path, receiver, 4, [].append)
+    assert lost.ours == 0
+    assert twice.reference > 0
+    assert memory.ours > 0

@@ -62,7 +62,7 @@ class Peers:
         command = [sys.executable, "-m", "prefect", "server", "start", "--no-ui", "--port", str(port)]
         with (folder / "prefect.log").open("wb") as log:
             process = subprocess.Popen(
-                command, cwd=folder, env={**_inherited(), **environment}, stdout=log, stderr=log
+                command, cwd=folder, env={**inherited(), **environment}, stdout=log, stderr=log
             )
             try:
                 _wait_until_it_serves(process, f"{environment['PREFECT_API_URL']}/health")
@@ -101,7 +101,7 @@ def run(arguments: Sequence[str], environment: Mapping[str, str] | None = None) 
     ran = subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env={**_inherited(), **(environment or {})},
+        env={**inherited(), **(environment or {})},
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -122,7 +122,7 @@ def product(url: str) -> dict[str, str]:
     }
 
 
-def _inherited() -> dict[str, str]:
+def inherited() -> dict[str, str]:
     """Without what `FIRSTUSER_…` or `PREFECT_…` the caller has set."""
     return {
         name: value for name, value in os.environ.items() if not name.startswith(("FIRSTUSER_", "PREFECT_"))

@@ -1,5 +1,7 @@
-"""The partners' side, a process of its own: `/ok/…` answers 200 at once, `/hang/…` never; `/count` says how
-many it has answered. `python -m deployments.bench.webhooks.receiver` prints its port.
+"""The partners' side, a process of its own: `/ok/…` answers 200 at once, `/hang/…` never; `/well/…` and
+`/shaky/…` remember each webhook-id, and shaky ones refuse one in ten the first time. `/count` says how many
+were accepted, `/different` how many different ones of those remembered.
+`python -m deployments.bench.webhooks.receiver` prints its port.
 
 It reads no more of a request than it must, so that it is not what is measured.
 """
@@ -10,24 +12,29 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 import httpx
 import uvloop
 
 _ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+_REFUSAL = b"HTTP/1.1 500 Not now\r\ncontent-length: 2\r\n\r\nno"
 _LENGTH = b"\r\nContent-Length: "
 
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
     port: int
+    pid: int
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def count(self) -> int:
         return int(httpx.get(self.url("/count")).text)
+
+    def different(self) -> int:
+        return int(httpx.get(self.url("/different")).text)
 
 
 @contextmanager
@@ -36,13 +43,15 @@ def receiving() -> Generator[Receiver]:
     command = [sys.executable, "-m", "deployments.bench.webhooks.receiver"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield Receiver(int(process.stdout.readline() if process.stdout else 0))
+            yield Receiver(int(process.stdout.readline() if process.stdout else 0), process.pid)
         finally:
             process.terminate()
 
 
 class _Partner(asyncio.Protocol):
     answered = 0
+    accepted: ClassVar[set[bytes]] = set()
+    refused: ClassVar[set[bytes]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._write = cast("asyncio.Transport", transport).write  # uvloop's is none by inheritance
@@ -59,9 +68,32 @@ class _Partner(asyncio.Protocol):
         if request.startswith(b"POST /ok"):
             _Partner.answered += 1
             self._write(_ANSWER)
+        elif request.startswith((b"POST /well", b"POST /shaky")):
+            self._remember(request)
         elif request.startswith(b"GET /count"):
-            said = str(_Partner.answered).encode()
-            self._write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(said), said))
+            self._say(_Partner.answered)
+        elif request.startswith(b"GET /different"):
+            self._say(len(_Partner.accepted))
+
+    def _remember(self, request: bytes) -> None:
+        """A message goes to one endpoint only, so its id is enough."""
+        message = _header(request, b"\r\nwebhook-id: ")
+        if request.startswith(b"POST /shaky") and hash(message) % 10 == 0 and message not in _Partner.refused:
+            _Partner.refused.add(message)
+            self._write(_REFUSAL)
+        else:
+            _Partner.answered += 1
+            _Partner.accepted.add(message)
+            self._write(_ANSWER)
+
+    def _say(self, number: int) -> None:
+        said = str(number).encode()
+        self._write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(said), said))
+
+
+def _header(request: bytes, name: bytes) -> bytes:
+    at = request.index(name) + len(name)
+    return request[at : request.index(b"\r", at)]
 
 
 def _end(data: bytes) -> int | None:
