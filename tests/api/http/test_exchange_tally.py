@@ -70,12 +70,13 @@ def test_good_and_failed_ones_count_and_the_partners_own_mistakes_do_not(
         monkeypatch.setattr(at.hot, "run", trouble)
         assert exchange(codes[1]) == status
     assert counted() == (2, 5)
+    monkeypatch.undo()
+    _is_written_down_with_the_process_that_counted(client, at, integration_id)
 
 
-def test_it_is_written_down_within_seconds_with_the_process_that_counted(
-    served: tuple[TestClient, Services], integration_id: str
+def _is_written_down_with_the_process_that_counted(
+    client: TestClient, at: Services, integration_id: str
 ) -> None:
-    client, at = served
     client.portal.call(at.exchange_reports.report)  # type: ignore[union-attr]
     with at.transaction() as session:
         rows = session.execute(
