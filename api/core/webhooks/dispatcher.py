@@ -8,7 +8,7 @@ deadline of an attempt is given back unsent. When the database goes away, what w
 import asyncio
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from structlog import get_logger
 
 from api.core.crypto import Vault
 from api.core.errors import Refused
-from api.core.webhooks import claiming, delivery_queries, schedule, settling, signing
+from api.core.webhooks import claiming, delivery_queries, schedule, secrets, settling, signing
 from api.core.webhooks.attempts import Attempt, Failure, Sender
 from api.core.webhooks.breaker import OPEN_AFTER
 from api.core.webhooks.claiming import LEASE, MOST, Claimed
@@ -32,6 +32,8 @@ BACKLOG = 800
 """Claimed deliveries that are getting on: with fewer, more are claimed."""
 
 SWEEP_S = 60.0
+
+KEYS_GOOD_FOR_S = 1.0
 
 _SETTLE_AT = 200
 _SETTLE_EVERY_S = 0.02
@@ -57,13 +59,15 @@ class Ports:
 
 @dataclass
 class _Lane:
-    """An endpoint's queue in this process; `moved` is when it last got on."""
+    """An endpoint's queue in this process; `moved` is when it last got on. `keys`: read since the claim."""
 
     waiting: deque[Claimed] = field(default_factory=deque[Claimed])
     flying: int = 0
     failures: int = 0
     moved: float = field(default_factory=monotonic)
     last_start: float = 0.0
+    claimed_at: float = 0.0
+    keys: Sequence[str] | None = None
 
     @property
     def closed(self) -> bool:
@@ -99,6 +103,7 @@ class Dispatcher:
     async def run(self, stop: asyncio.Event, until_empty: bool = False) -> None:
         """Until `stop`, or with `until_empty` until nothing is due; what is in flight is settled first."""
         settling_all = asyncio.create_task(self._settle_all(stop))
+        freshening = asyncio.create_task(self._freshen_keys())
         try:
             while not stop.is_set() and not settling_all.done():
                 found = await self._claim() if self._backlog() < BACKLOG else -1
@@ -108,6 +113,7 @@ class Dispatcher:
                     await self._pause(found)
         finally:
             stop.set()
+            freshening.cancel()
             self._give_back_waiting()
             self._changed.set()
             await settling_all
@@ -142,7 +148,7 @@ class Dispatcher:
         self.count.numbers[CLAIMED] += len(claimed)
         for one in claimed:
             lane = self._lanes.setdefault(one.endpoint.id, _Lane())
-            lane.last_start = asked + _LAST_START_S
+            lane.last_start, lane.claimed_at, lane.keys = asked + _LAST_START_S, asked, None
             lane.waiting.append(one)
         for endpoint in {one.endpoint.id for one in claimed}:
             self._start(endpoint)
@@ -179,7 +185,7 @@ class Dispatcher:
         """One delivery after another, as long as there are any."""
         while lane.waiting and not lane.closed:
             one, at = lane.waiting.popleft(), self._now()
-            attempt = await self._attempt(one, at)
+            attempt = await self._attempt(one, one.endpoint.keys if lane.keys is None else lane.keys, at)
             lane.moved = monotonic()
             lane.failures = 0 if attempt.delivered else lane.failures + 1
             luck = random.random()  # noqa: S311  spreads retries, hides nothing
@@ -190,10 +196,35 @@ class Dispatcher:
         lane.flying -= 1
         self._start(endpoint_id)
 
-    async def _attempt(self, one: Claimed, at: datetime) -> Attempt:
-        if not one.endpoint.keys:
+    async def _freshen_keys(self) -> None:
+        """No attempt is signed by what was read more than about `KEYS_GOOD_FOR_S` before: lanes that take
+        longer are given what holds now."""
+        while True:
+            await asyncio.sleep(KEYS_GOOD_FOR_S)
+            before = monotonic() - KEYS_GOOD_FOR_S
+            slow = [lane for lane in self._lanes.values() if lane.waiting and lane.claimed_at < before]
+            if not slow:
+                continue
+            try:
+                keys = await asyncio.to_thread(
+                    self._keys_now, sorted({lane.waiting[0].endpoint.integration_id for lane in slow})
+                )
+            except DATABASE_AWAY as error:
+                _log.warning("secrets not read again", kind=type(error).__name__)
+                continue
+            for lane in slow:
+                if lane.waiting and lane.claimed_at < before:
+                    lane.keys = keys[lane.waiting[0].endpoint.integration_id]
+
+    def _keys_now(self, integrations: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        with self._ports.transaction() as session:
+            now = delivery_queries.clock(session)
+            return secrets.valid_of_all(session, self._ports.vault, integrations, now, self._ports.fallback)
+
+    async def _attempt(self, one: Claimed, keys: Sequence[str], at: datetime) -> Attempt:
+        if not keys:
             return Attempt(Failure.UNSIGNED, detail="The integration has no signing secret.")
-        headers = signing.headers(one.endpoint.keys, one.message_id, at, one.body)
+        headers = signing.headers(keys, one.message_id, at, one.body)
         try:
             return await self._ports.sender.post(one.endpoint.url, headers, one.body)
         except Refused as refused:
