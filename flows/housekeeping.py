@@ -27,7 +27,7 @@ from flows import hooks, wiring
 
 BEACON_MARGIN = timedelta(days=1)
 RUNS_KEPT = timedelta(days=2)
-MINUTELY = ("webhook-retries", "alerts", "sweep")
+MINUTELY = ("webhook-retries", "alerts", "sweep", "incident-watch")
 MOST_RUNS = 10_000
 _RUNS_AT_ONCE = 200
 

@@ -13,7 +13,7 @@ from api.core.alerts.desk import Desk
 from api.core.alerts.outbox import Words
 from api.core.clock import system_clock
 from api.db.engine import session_scope
-from flows import alerts, backups, hooks, housekeeping, restore_drill, webhook_retries, wiring
+from flows import alerts, backups, hooks, housekeeping, incident_watch, restore_drill, webhook_retries, wiring
 from flows.alerts import alerts_now
 from tests.api.core.alerts.channels import Recorder
 from tests.product import engine, product_url
@@ -28,6 +28,7 @@ FLOWS = (
     backups.retain,
     housekeeping.sweep,
     housekeeping.prune,
+    incident_watch.incident_watch,
     restore_drill.restore_drill,
     webhook_retries.webhook_retries,
 )

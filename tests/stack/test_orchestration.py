@@ -42,6 +42,7 @@ def test_deployments_are_scheduled_and_limited(prefect: httpx.Client) -> None:
         "prune",
         "alerts",
         "webhook-retries",
+        "incident-watch",
         "preflight",
         "rehearse-rollback",
     }

@@ -66,14 +66,15 @@ class Acting:
     env: str
 
     def act(self) -> int:
-        """Do everything that is planned; returns how many actions were done."""
-        done = 0
+        """Do everything that is planned, each once; returns how many actions were done."""
+        done, tried = 0, set[str]()
         while True:
             claim_id, wall = new_id("clm"), self.clock()
             with self.transaction() as session:
-                action = queries.claim_action(session, claim_id, wall, wall + CLAIM)
+                action = queries.claim_action(session, claim_id, wall, wall + CLAIM, tried)
             if action is None:
                 return done
+            tried.add(action.id)
             done += self._do(action, claim_id)
 
     def observe(self) -> int:
@@ -110,8 +111,6 @@ class Acting:
                 self._note(session, action, "action failed", said, {})
                 self._escalate(session, action, said)
         _log.warning("an action failed", action=action.kind, error=error.message, again=again)
-        if again:
-            raise error
         return False
 
     def _look(self, action: Action) -> bool:

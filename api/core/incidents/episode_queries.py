@@ -1,6 +1,6 @@
 """SQL of episodes: standings, overrides, latching, actions, timeline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -91,12 +91,14 @@ def actions(session: Session, episode_id: str) -> Sequence[Action]:
     return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
-def claim_action(session: Session, claim_id: str, wall: datetime, until: datetime) -> Action | None:
-    """One that is to be done, or was begun by somebody who never came back."""
+def claim_action(
+    session: Session, claim_id: str, wall: datetime, until: datetime, but: Collection[str] = ()
+) -> Action | None:
+    """One that is to be done, or was begun by somebody who never came back; none of `but`."""
     begun = (Action.state == "acting") & (Action.claimed_until < wall)
     query = (
         select(Action)
-        .where(or_(Action.state == "planned", begun))
+        .where(or_(Action.state == "planned", begun), Action.id.not_in(but))
         .order_by(Action.place, Action.id)
         .limit(1)
         .with_for_update(skip_locked=True)

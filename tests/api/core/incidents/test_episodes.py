@@ -290,8 +290,8 @@ def test_an_action_that_fails_is_tried_again_or_tells(world: World) -> None:
     world.responses[ActionKind.PAUSE_ONBOARDING].errors = [away]
     world.responses[ActionKind.DISABLE_INTEGRATION].errors = [never, never]
     tripped(world, BAD)
-    with pytest.raises(Unavailable):
-        world.act()
+    world.act()
+    assert len(world.responses[ActionKind.PAUSE_ONBOARDING].did) == 1, "the other incident's"
     world.act()
     assert len(world.responses[ActionKind.PAUSE_ONBOARDING].did) == 2
     assert {a.state for a in raw(world) if "disable" in a.kind} == {"failed"}
