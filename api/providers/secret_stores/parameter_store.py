@@ -135,19 +135,18 @@ class ParameterStore:
 def _staged(history: Sequence[_Kept]) -> dict[Stage, tuple[Held, _Kept]]:
     """By label. Without any label, the newest version that somebody put by hand is the current one; ours
     without a label were never finished, or are retired. A label beside `current` says nothing."""
-    found: dict[Stage, tuple[Held, _Kept]] = {}
-    for stage in Stage:
-        for one in history:
-            if stage in one.labels and (stage is Stage.CURRENT or Stage.CURRENT not in one.labels):
-                found[stage] = _held(one, stage), one
+    staged: list[tuple[Stage, _Kept]] = []
+    for one in history:
+        labels = [stage for stage in Stage if stage in one.labels]
+        staged += [(stage, one) for stage in labels if stage is Stage.CURRENT or Stage.CURRENT not in labels]
     by_hand = [one for one in history if one.ours is None]
-    if Stage.CURRENT not in found and by_hand and not by_hand[-1].labels:
-        found[Stage.CURRENT] = _held(by_hand[-1], Stage.CURRENT), by_hand[-1]
-    return found
-
-
-def _held(one: _Kept, stage: Stage) -> Held:
-    return Held(one.ours if one.ours is not None else ring.BY_HAND.get(stage, 0), one.since, one.value)
+    if by_hand and not by_hand[-1].labels and not any(stage is Stage.CURRENT for stage, _ in staged):
+        staged = sorted([*staged, (Stage.CURRENT, by_hand[-1])], key=lambda one: one[1].number)
+    kept = list({one.number: one for _, one in staged}.values())
+    current = next((kept.index(one) for stage, one in staged if stage is Stage.CURRENT), 0)
+    known = ring.numbers([one.ours for one in kept], current)
+    numbers = {one.number: number for one, number in zip(kept, known, strict=True)}
+    return {stage: (Held(numbers[one.number], one.since, one.value), one) for stage, one in staged}
 
 
 def _kept(one: Mapping[str, Any], values: bool) -> _Kept:

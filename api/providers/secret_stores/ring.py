@@ -4,7 +4,7 @@ Pure functions. Some platforms set one variable per call, so a kill may fall bet
 an order in which every prefix of them reads as the state before, or as the state after.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from api.core.rotation.stores import Stage
 
 SUFFIXES: Mapping[Stage, str] = {Stage.CURRENT: "", Stage.PREVIOUS: "_PREVIOUS", Stage.PENDING: "_PENDING"}
 VERSIONS = "_VERSIONS"
-BY_HAND: Mapping[Stage, int] = {Stage.CURRENT: 1, Stage.PREVIOUS: 0}
+_BY_HAND: Mapping[Stage, int] = {Stage.CURRENT: 1, Stage.PREVIOUS: 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def parse(found: Mapping[str, str], name: str) -> dict[Stage, Held]:
     state: dict[Stage, Held] = {}
     for stage, suffix in SUFFIXES.items():
         value = found.get(name + suffix)
-        mark = marks.get(stage) or ((BY_HAND[stage], None) if stage in BY_HAND else None)
+        mark = marks.get(stage) or ((_BY_HAND[stage], None) if stage in _BY_HAND else None)
         if value and mark:
             state[stage] = Held(*mark, value)
     pending, current = state.get(Stage.PENDING), state.get(Stage.CURRENT)
@@ -51,6 +51,20 @@ def parse(found: Mapping[str, str], name: str) -> dict[Stage, Held]:
         if previous := state.get(Stage.PREVIOUS):
             state[Stage.PREVIOUS] = replace(previous, version=current.version, since=pending.since)
     return state
+
+
+def numbers(ours: Sequence[int | None], current: int) -> list[int]:
+    """Of versions by age, of which only ours carry their number: those put by hand count on from the nearest
+    of ours, newer ones first, so that a version keeps its number from stage to stage. Where none is ours the
+    one at `current` is 1."""
+    known = [at for at, number in enumerate(ours) if number is not None]
+    if not known:
+        return [at - current + 1 for at in range(len(ours))]
+    found: list[int] = []
+    for at, number in enumerate(ours):
+        nearest = min(known, key=lambda one: (one < at, abs(one - at)))
+        found.append(number if number is not None else (ours[nearest] or 0) - (nearest - at))
+    return found
 
 
 def writes(found: Mapping[str, str], state: State, name: str) -> dict[str, str | None]:

@@ -79,14 +79,19 @@ class SecretsManagerStore:
 
     def _versions(self, name: str) -> dict[Stage, tuple[Held, str]]:
         """With their ids, and without values. Of several labels on a version the first of `LABELS` counts."""
-        found: dict[Stage, tuple[Held, str]] = {}
+        staged: list[tuple[Stage, str, datetime | None]] = []
         for one in self._list(name):
-            stages: Sequence[str] = one.get("VersionStages", [])
-            stage = next((stage for stage, label in LABELS.items() if label in stages), None)
+            labels: Sequence[str] = one.get("VersionStages", [])
+            stage = next((stage for stage, label in LABELS.items() if label in labels), None)
             if stage is not None:
-                token = str(one["VersionId"])
-                found[stage] = Held(_number(token, stage), _moment(one), ""), token
-        return found
+                staged.append((stage, str(one["VersionId"]), _moment(one)))
+        staged.sort(key=lambda one: (one[2].timestamp() if one[2] else 0, _number(one[1]) is not None))
+        current = next((at for at, one in enumerate(staged) if one[0] is Stage.CURRENT), 0)
+        known = ring.numbers([_number(token) for _, token, _ in staged], current)
+        return {
+            stage: (Held(number, since, ""), token)
+            for number, (stage, token, since) in zip(known, staged, strict=True)
+        }
 
     def _list(self, name: str) -> list[dict[str, Any]]:
         with answers(self.name, "list versions", "secretsmanager:ListSecretVersionIds"):
@@ -151,10 +156,10 @@ class SecretsManagerStore:
         return f"{self._prefix}/{name}"
 
 
-def _number(token: str, stage: Stage) -> int:
-    """Ids of others' making are versions that somebody put by hand."""
+def _number(token: str) -> int | None:
+    """None for an id of others' making."""
     number = token.removeprefix(_BEFORE)
-    return int(number) if token.startswith(_BEFORE) and number.isdigit() else ring.BY_HAND.get(stage, 0)
+    return int(number) if token.startswith(_BEFORE) and number.isdigit() else None
 
 
 def _moment(one: Mapping[str, Any]) -> datetime | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -145,3 +146,23 @@ def test_a_secret_put_by_hand_is_version_one_of_an_unknown_age() -> None:
 def test_marks_that_nobody_can_read_count_for_nothing() -> None:
     plain = Plain({NAME: "a", f"{NAME}_VERSIONS": "current=x@never pending nonsense=3"})
     assert VariableStore(plain).describe(NAME) == [StoredVersion(1, Stage.CURRENT, None)]
+
+
+@pytest.mark.parametrize(
+    ("ours", "current", "numbers"),
+    [
+        ([None], 0, [1]),
+        ([None, None], 1, [0, 1]),
+        ([None, 2], 1, [1, 2]),
+        ([None, 2], 0, [1, 2]),
+        ([None, 7], 0, [6, 7]),
+        ([None, None, 4], 1, [2, 3, 4]),
+        ([3, None], 1, [3, 4]),
+        ([3, None, 9], 1, [3, 8, 9]),
+        ([], 0, []),
+    ],
+)
+def test_versions_without_a_number_count_on_from_those_with_one(
+    ours: list[int | None], current: int, numbers: list[int]
+) -> None:
+    assert ring.numbers(ours, current) == numbers
