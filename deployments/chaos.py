@@ -32,6 +32,20 @@ from deployments.local.seed import partner_keys_file
 from deployments.stage import Stage
 
 RATE = 10
+_LAST_ATTEMPTS = (
+    "update integrations set webhook_url = %(url)s where id = %(id)s",
+    "delete from webhook_deliveries as d using webhook_endpoints as e"
+    " where e.id = d.endpoint_id and e.integration_id = %(id)s",
+    "update webhook_endpoints set failures = 0, failing_since = null, not_before = null"
+    " where integration_id = %(id)s",
+    "with m as (insert into webhook_messages (integration_id, type, body)"
+    " select %(id)s, 'webhook.test', '{}'::bytea from generate_series(1, 3) returning id)"
+    " insert into webhook_deliveries (message_id, endpoint_id, attempts, next_attempt_at)"
+    " select m.id, e.id, 9, now() from m"
+    " join webhook_endpoints as e on e.integration_id = %(id)s and e.registered",
+)
+"""What waited for the endpoint before is set aside: the six are to be the first that its new address gets."""
+
 _SCHEMAS = "public, ops, webhook_days"
 _RIGHTS = (
     "grant connect on database firstuser to {role}",
@@ -138,20 +152,10 @@ class Day:
     def _dead_endpoints(self, partners: list[str]) -> None:
         self.say("Two partners' endpoints die; six deliveries are at their last attempt")
         hosts = ("127.0.0.1", "localhost")
-        with psycopg.connect(self.stage.admin_url, autocommit=True) as production:
+        with psycopg.connect(self.stage.admin_url) as production:
             for partner, host in zip(partners, hosts, strict=True):
-                production.execute(
-                    "update integrations set webhook_url = %s where id = %s",
-                    (f"http://{host}:{DEAD_PORT}/", partner),
-                )
-                production.execute(
-                    "with m as (insert into webhook_messages (integration_id, type, body)"
-                    " select %(id)s, 'webhook.test', '{}'::bytea from generate_series(1, 3) returning id)"
-                    " insert into webhook_deliveries (message_id, endpoint_id, attempts, next_attempt_at)"
-                    " select m.id, e.id, 9, now() from m"
-                    " join webhook_endpoints e on e.integration_id = %(id)s and e.registered",
-                    {"id": partner},
-                )
+                for statement in _LAST_ATTEMPTS:
+                    production.execute(statement, {"id": partner, "url": f"http://{host}:{DEAD_PORT}/"})
         found = self._until("R3", "", 40, lambda one: _states(one) == {"observed"})
         actions = {action["kind"] for action in found["actions"]} if found else set[str]()
         self._prove("R3 trips: two integrations, two hosts", bool(found), _said(found))
