@@ -21,7 +21,7 @@ class RequestLines:
     def __init__(self) -> None:
         self._answers = self._failures = 0
         self._stream: TextIO | None = None
-        self._lines: list[str] = []
+        self._lines: list[bytes] = []
 
     def to(self, stream: TextIO | None) -> None:
         """Where `api.log` writes; None for processes that have not configured it."""
@@ -39,8 +39,8 @@ class RequestLines:
             return
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._flush, self._stream)
-        facts |= {"ms": ms, "event": "request", "level": level, "timestamp": _now()}
-        self._lines.append(orjson.dumps(facts).decode())
+        facts |= {"ms": ms, "event": "request", "level": level, "timestamp": datetime.now(UTC)}
+        self._lines.append(orjson.dumps(facts, option=orjson.OPT_UTC_Z))
 
     def take(self) -> tuple[int, int]:
         """(answers, 5xx among them) since the last call; one that is counted at this moment may be lost."""
@@ -50,12 +50,8 @@ class RequestLines:
 
     def _flush(self, stream: TextIO) -> None:
         lines, self._lines = self._lines, []
-        stream.write("\n".join(lines) + "\n")
+        stream.write(b"\n".join(lines).decode() + "\n")
         stream.flush()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
 lines = RequestLines()

@@ -1,6 +1,8 @@
 """Requests that wait in the same event loop share one statement.
 
-The batch that runs is the window for the next one: no timer, nothing is acknowledged before it is committed.
+The batches that run are the window for the next one: no timer, nothing is acknowledged before it is
+committed. `at_once` of them run side by side, so that the database has work while one of them is being
+written to disk.
 When a batch fails while its connection stands, each of its items is tried alone, so that one of them cannot
 spoil the others'. Every waiter gets an answer or an error.
 """
@@ -31,32 +33,34 @@ class Overloaded(OperationalError):
 class Batches(Generic[Item, Answer]):
     """`run` answers many items at once, in their order, and is safe to repeat."""
 
-    def __init__(self, run: Run[Item, Answer], largest: int) -> None:
-        self._run, self._largest = run, largest
+    def __init__(self, run: Run[Item, Answer], largest: int, at_once: int = 1) -> None:
+        self._run, self._largest, self._at_once = run, largest, at_once
         self._lines: dict[int, _Line[Item, Answer]] = {}  # by thread: one loop at a time runs in it
 
     def submit(self, item: Item) -> asyncio.Future[Answer]:
         """What `run` answers or raises for this item: `OperationalError` when the database is away."""
         line = self._lines.get(threading.get_ident())
         if line is None or not line.loop.is_running():
-            line = _Line(asyncio.get_running_loop(), self._run, self._largest)
+            line = _Line(asyncio.get_running_loop(), self._run, self._largest, self._at_once)
             self._lines[threading.get_ident()] = line
         return line.join(item)
 
     async def drain(self) -> None:
         """Return when nothing waits in this event loop any more."""
         line = self._lines.get(threading.get_ident())
-        if line is not None and line.task is not None:
-            await asyncio.wait([line.task])
+        if line is not None and line.tasks:
+            await asyncio.wait(line.tasks)
 
 
 class _Line(Generic[Item, Answer]):
     """Who waits in one event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, run: Run[Item, Answer], largest: int) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, run: Run[Item, Answer], largest: int, at_once: int
+    ) -> None:
         self.loop = loop
-        self.task: asyncio.Task[None] | None = None
-        self._run, self._largest = run, largest
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._run, self._largest, self._at_once = run, largest, at_once
         self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
 
     def join(self, item: Item) -> asyncio.Future[Answer]:
@@ -64,8 +68,8 @@ class _Line(Generic[Item, Answer]):
             raise Overloaded("too many requests wait for the database")
         future: asyncio.Future[Answer] = self.loop.create_future()
         self._waiting.append((item, future))
-        if self.task is None:
-            self.task = self.loop.create_task(self._work())
+        if len(self.tasks) < self._at_once:
+            self.tasks.add(self.loop.create_task(self._work()))
         return future
 
     async def _work(self) -> None:
@@ -73,8 +77,8 @@ class _Line(Generic[Item, Answer]):
             while self._waiting:
                 some = min(len(self._waiting), self._largest)
                 await self._settle([self._waiting.popleft() for _ in range(some)])
-        finally:
-            self.task = None
+        finally:  # not in a callback of the task: until that ran, who joins would wait for nobody
+            self.tasks = {task for task in self.tasks if task is not asyncio.current_task()}
 
     async def _settle(self, batch: Sequence[tuple[Item, asyncio.Future[Answer]]]) -> None:
         error = await self._attempt(batch)

@@ -37,6 +37,7 @@ class FlagBoard:
         self._dsn = make_conninfo("postgresql://" + database_url.partition("://")[2], **_PARAMETERS)
         self.overrides = overrides
         self._stored: Values | None = None
+        self._found: dict[tuple[FlagKey, str, str], bool] = {}  # of what is stored, while it is trusted
         self._read_at = self._looked_at = float("-inf")
         self._following = False
         self._away = False
@@ -57,7 +58,14 @@ class FlagBoard:
     def value(self, key: FlagKey, scope: str, within: str = EVERYWHERE) -> bool:
         if not self._following and time.monotonic() - self._looked_at > POLL_S:
             self.refresh()
-        return rules.effective(key, scope, self._stored, self.age_seconds, self.overrides, within)
+        age, asked = self.age_seconds, (key, scope, within)
+        if age > rules.TRUSTED_FOR_SECONDS:
+            return rules.effective(key, scope, self._stored, age, self.overrides, within)
+        found = self._found.get(asked)
+        if found is None:
+            found = rules.effective(key, scope, self._stored, age, self.overrides, within)
+            self._found[asked] = found
+        return found
 
     def overridden(self, key: FlagKey, scope: str) -> bool:
         """Whether the environment has the last word on it."""
@@ -118,7 +126,8 @@ class FlagBoard:
                     pass
 
     def _take(self, rows: list[Any]) -> None:
-        self._stored, self._read_at = rules.values_of(rows), time.monotonic()
+        self._stored, self._found = rules.values_of(rows), {}
+        self._read_at = time.monotonic()
         if self._away:
             self._away = False
             _log.info("flags are read again")

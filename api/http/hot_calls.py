@@ -26,6 +26,8 @@ from api.http.batching import Batches
 from api.http.live_counts import LiveCounts
 
 _LARGEST_BATCH = 500
+_AT_ONCE = 2
+"""Exchanges read before they write: one batch reads while the other is being written to disk."""
 _log = structlog.get_logger("api.exchange")
 
 
@@ -41,7 +43,7 @@ class HotCalls:
         self.heartbeats: Batches[tuple[str, Sequence[Beat]], tuple[int, int]] = Batches(
             self._record, _LARGEST_BATCH
         )
-        self.exchanges: Batches[Attempt, Outcome] = Batches(self._exchange, _LARGEST_BATCH)
+        self.exchanges: Batches[Attempt, Outcome] = Batches(self._exchange, _LARGEST_BATCH, _AT_ONCE)
         self.live_pages: Batches[PageAsked, LivePage] = Batches(self._live, _LARGEST_BATCH)
         self.integrations: Batches[str, IntegrationFacts | None] = Batches(self._look_up, _LARGEST_BATCH)
         self._noted: set[tuple[str, str]] = set()

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from psycopg import AsyncConnection
 
 from api.core.access.exchange_rules import CodeFacts, GrantFacts
+from api.db import arrays
 
 _FACTS = """
 select code.code_sha256, code.integration_id, code.entry_id, entry.status, entry.user_id,
@@ -67,14 +68,25 @@ class Claim(NamedTuple):
 
 async def facts(connection: AsyncConnection[Any], codes: Sequence[bytes]) -> dict[bytes, CodeFacts]:
     """What is stored about each of the codes that exist."""
-    cursor = await connection.execute(_FACTS, (list(codes),))
+    cursor = await connection.execute(_FACTS, (arrays.blobs(codes),))
     return {row[0]: _facts(row) for row in await cursor.fetchall()}
 
 
 async def use(connection: AsyncConnection[Any], claims: Sequence[Claim]) -> set[bytes]:
     """The codes that were still unused and are used now, each with its grant."""
-    ordered = sorted(claims)
-    cursor = await connection.execute(_USE, [list(column) for column in zip(*ordered, strict=True)])
+    codes, keys, integrations, users, moments, grants, new = zip(*sorted(claims), strict=True)
+    cursor = await connection.execute(
+        _USE,
+        (
+            arrays.blobs(codes),
+            arrays.texts(keys),
+            arrays.texts(integrations),
+            arrays.texts(users),
+            arrays.moments(moments),
+            arrays.texts(grants),
+            arrays.booleans(new),
+        ),
+    )
     return {row[0] for row in await cursor.fetchall()}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from psycopg import AsyncConnection, Connection
 
 from api.core.presence.rules import Beat
+from api.db import arrays
 
 _BEAT = """
 insert into presence as known (integration_id, external_user_id, last_seen, status)
@@ -80,10 +81,10 @@ async def record_many(
     cursor = await connection.execute(
         _BEATS,
         (
-            [key[0] for key in keys],
-            [key[1] for key in keys],
-            [beat.at for beat in beats],
-            [beat.status for beat in beats],
+            arrays.texts([key[0] for key in keys]),
+            arrays.texts([key[1] for key in keys]),
+            arrays.moments([beat.at for beat in beats]),
+            arrays.texts([beat.status for beat in beats]),
         ),
     )
     return [row[0] for row in await cursor.fetchall()]

@@ -1,9 +1,8 @@
 """What a heartbeat may claim, decided without a database."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 CLOCK_SKEW = timedelta(seconds=60)
 NEXT_IN_SECONDS = 30
@@ -12,8 +11,7 @@ MAX_USERS = 100
 PresenceStatus = Literal["live", "left"]
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
+class Beat(NamedTuple):
     external_user_id: str
     status: PresenceStatus
     at: datetime

@@ -60,6 +60,8 @@ async def record_many(
 def _counted(
     integration_id: str, beats: Sequence[Beat], refused: Collection[tuple[str, str]]
 ) -> tuple[int, int]:
+    if not refused and len(beats) == 1:
+        return 1, 0
     users = {beat.external_user_id for beat in beats}
     rejected = sum((integration_id, user) in refused for user in users) if refused else 0
     return len(users) - rejected, rejected

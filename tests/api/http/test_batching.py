@@ -104,6 +104,34 @@ def test_many_callers_few_statements() -> None:
     assert ran == [500, 500]
 
 
+def test_no_more_batches_than_may_run_side_by_side_and_nobody_is_forgotten() -> None:
+    running, most, sizes = 0, 0, list[int]()
+
+    async def run(items: Sequence[int]) -> Sequence[int]:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        sizes.append(len(items))
+        await asyncio.sleep(0)
+        running -= 1
+        return items
+
+    async def ask(lines: Batches[int, int], first: int) -> list[int]:
+        """Each asks anew the moment it was answered, when a batch has just ended."""
+        return [await lines.submit(number) for number in range(first, first + 20)]
+
+    async def scenario() -> list[list[int]]:
+        lines = Batches(run, 5, at_once=2)
+        async with asyncio.timeout(10):
+            answers = await asyncio.gather(*[ask(lines, 100 * caller) for caller in range(8)])
+            await lines.drain()
+        return answers
+
+    answers = asyncio.run(scenario())
+    assert answers == [list(range(100 * caller, 100 * caller + 20)) for caller in range(8)]
+    assert most == 2 and max(sizes) <= 5
+
+
 def test_a_spoilt_item_spoils_only_its_own_answer(url: str, integration_id: str, users: list[str]) -> None:
     async def main() -> None:
         async with calling(url) as calls:
