@@ -3,6 +3,7 @@
 A drill, a re-encryption and a founder's rotations come first, so that there is something to find."""
 
 import base64
+import re
 import stat
 import subprocess
 import sys
@@ -40,7 +41,9 @@ def use(stack: StackUnderTest) -> dict[str, str]:
     stack.firstuser("drill", "--checks", "canary,login,integration_setup", "--json", check=False)
     stack.firstuser("reencrypt", "--json")
     with signed_in(stack) as founder:
-        handed_out = rotations(founder, next(iter(integrations(stack))))
+        owned = integrations(stack)
+        handed_out = rotations(founder, owned[0])
+        handed_out |= rotated(stack, owned[0])
         cookies = {f"cookie {name}": value for name, value in founder.cookies.items() if len(value) > 16}
     refuse(stack, handed_out)
     return before | secrets_of(stack) | handed_out | cookies
@@ -63,6 +66,13 @@ def rotations(founder: httpx.Client, integration_id: str) -> dict[str, str]:
         said = answer.json()
         found[f"rotated {what}"] = said["key" if what == "keys" else "secret"]
     return found
+
+
+def rotated(stack: StackUnderTest, integration_id: str) -> dict[str, str]:
+    """By the command, as a flow's run does it too: shown once, on its own terminal."""
+    words = ("rotate", "run", f"api_key:{integration_id}", "--grace", "0", "--force", "--show", "--yes")
+    shown = stack.firstuser(*words, check=False).stdout
+    return {f"rotated by command {at}": key for at, key in enumerate(re.findall(r"fu_live_\S+", shown))}
 
 
 def refuse(stack: StackUnderTest, handed_out: dict[str, str]) -> None:
