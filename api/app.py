@@ -7,12 +7,12 @@ import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import cache, partial
+from pathlib import Path
 from types import FrameType
 
 import httpx
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from pydantic import SecretStr
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import dispatching, log
@@ -26,6 +26,7 @@ from api.core.flags.rules import parse_overrides
 from api.core.incidents.pace import Pace
 from api.core.keys.known import KnownKeys
 from api.core.ports import DatabaseProvider
+from api.core.webhooks.signing import PlatformSecrets
 from api.db import migrate
 from api.db.engine import make_engine, session_scope
 from api.db.hot import HotConnections
@@ -78,6 +79,7 @@ from api.http.pages import (
     live,
     ops_alerts,
     ops_incidents,
+    ops_secrets,
     person,
     public,
     visits,
@@ -94,13 +96,15 @@ from api.http.readiness import Readiness
 from api.http.recent import Recent
 from api.http.sampler import Sampler
 from api.http.services import Services
+from api.live_rings import LiveRings
 from api.providers.alerting import channels as alert_channels
 from api.providers.messaging import messenger
 from api.providers.orchestration.prefect import Prefect
 from api.providers.webhooks import sender as webhook_sender
 from api.rotating import rotations
-from api.settings import Settings
+from api.settings import Settings, named_file
 from api.settings.check import check, listing
+from api.settings.rings import DATA_KEY, SESSION, WEBHOOK, WIDGET, rings
 
 HOT_CONNECTIONS = 5
 HOME_NUMBERS_S = 5.0
@@ -145,6 +149,7 @@ ROUTERS = (
     waitlist.router,
     account.router,
     ops_pages.router,
+    ops_secrets.router,
     ops_alerts.router,
     ops_incidents.router,
     preflight_pages.router,
@@ -161,7 +166,7 @@ def production_app() -> FastLane:
     checked = check()
     if checked.problems:
         sys.exit(listing(checked.problems))
-    return in_fast_lane(create_app(checked.settings))
+    return in_fast_lane(create_app(checked.settings, secrets_file=named_file()))
 
 
 def in_fast_lane(app: FastAPI) -> FastLane:
@@ -169,9 +174,12 @@ def in_fast_lane(app: FastAPI) -> FastLane:
     return FastLane(app, app.state.services)
 
 
-def create_app(settings: Settings, product: httpx.BaseTransport | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, product: httpx.BaseTransport | None = None, secrets_file: Path | None = None
+) -> FastAPI:
     """The application. Touches neither network nor database until the first request. `product` carries the
-    calls by which a rotation proves itself, in tests; otherwise they go to PUBLIC_APP_URL."""
+    calls by which a rotation proves itself, in tests; otherwise they go to PUBLIC_APP_URL. `secrets_file` is
+    looked at again and again: what changes there is taken on."""
     app = FastAPI(
         title="FirstUser",
         version=settings.service.release,
@@ -181,7 +189,7 @@ def create_app(settings: Settings, product: httpx.BaseTransport | None = None) -
         lifespan=_lifespan,
         generate_unique_id_function=_operation_id,
     )
-    app.state.services = compose(settings, product)
+    app.state.services = compose(settings, product, secrets_file)
     public_url = settings.platform.public_app_url
     app.add_middleware(SameOrigin, public_url=public_url)
     app.add_middleware(BodyLimit)
@@ -195,14 +203,13 @@ def create_app(settings: Settings, product: httpx.BaseTransport | None = None) -
     return app
 
 
-def compose(settings: Settings, product: httpx.BaseTransport | None = None) -> Services:
+def compose(
+    settings: Settings, product: httpx.BaseTransport | None = None, secrets_file: Path | None = None
+) -> Services:
     """Everything the routes work with. Raises `Refused` when a secret is missing or too short."""
     platform, service = settings.platform, settings.service
-    previous_key = service.data_key_previous
-    ring = _ring(platform.session_secret, platform.session_secret_previous)
-    widget_ring = _ring(
-        platform.integration_widget_signing_secret, platform.integration_widget_signing_secret_previous
-    )
+    known = rings(platform, service)
+    ring = known.get(SESSION, [])
     url = platform.database_url.get_secret_value()
     draining = Draining()
     hot = HotConnections(url, HOT_CONNECTIONS, f"firstuser-hot-{service.env}")
@@ -218,11 +225,22 @@ def compose(settings: Settings, product: httpx.BaseTransport | None = None) -> S
     overdue = partial(dispatching.check_overdue, service.env, flags.overrides)
     channels = alert_channels(platform, settings.alerts, service)
 
-    vault = Vault(
-        data_keys(
-            service.data_key.get_secret_value(),
-            previous_key.get_secret_value() if previous_key else None,
-        )
+    vault = Vault(data_keys(*known.get(DATA_KEY, [])))
+    code_signer, session_signer = Signer(ring, "login-code"), Signer(ring, "session-cookie")
+    watcher_signer, proofs = Signer(ring, reports.PURPOSE), Proofs(ring)
+    widget_keys = WidgetKeys(known.get(WIDGET, []), origin_of(platform.public_app_url))
+    fallback = PlatformSecrets(known.get(WEBHOOK, []))
+    live_rings = LiveRings(
+        f"api-{service.env}",
+        known,
+        secrets_file,
+        {
+            SESSION: [code_signer.turn, session_signer.turn, watcher_signer.turn, proofs.turn],
+            WIDGET: [widget_keys.turn],
+            WEBHOOK: [fallback.turn],
+            DATA_KEY: [lambda values: vault.turn(data_keys(*values))],
+        },
+        transaction,
     )
     carrier = messenger(settings)
 
@@ -237,10 +255,12 @@ def compose(settings: Settings, product: httpx.BaseTransport | None = None) -> S
         settings=settings,
         transaction=transaction,
         vault=vault,
-        code_signer=Signer(ring, "login-code"),
-        session_signer=Signer(ring, "session-cookie"),
-        watcher_signer=Signer(ring, reports.PURPOSE),
-        widget_keys=WidgetKeys(widget_ring, origin_of(platform.public_app_url)),
+        code_signer=code_signer,
+        session_signer=session_signer,
+        watcher_signer=watcher_signer,
+        widget_keys=widget_keys,
+        webhook_fallback=fallback,
+        live_rings=live_rings,
         clock=clock,
         messenger=carrier,
         webhooks=webhook_sender(settings),
@@ -276,7 +296,7 @@ def compose(settings: Settings, product: httpx.BaseTransport | None = None) -> S
             service.live_ttl_seconds,
             enabled=whole,
         ),
-        proofs=Proofs(ring),
+        proofs=proofs,
         alert_loop=AlertLoop(Desk(transaction, channels, words, system_clock, overdue), enabled=whole),
         exchange_reports=ExchangeReports(
             transaction,
@@ -297,8 +317,10 @@ def compose(settings: Settings, product: httpx.BaseTransport | None = None) -> S
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     services: Services = app.state.services
     _drain_on_sigterm(services)
+    _look_on_sighup(services)
     async with (
         services.flags.following(),
+        services.live_rings.running(),
         services.key_changes.listening(),
         services.sampler.running(),
         services.alert_loop.running(),
@@ -332,8 +354,11 @@ def _drain_on_sigterm(services: Services) -> None:
     signal.signal(signal.SIGTERM, drain)
 
 
-def _ring(current: SecretStr, previous: SecretStr | None) -> list[str]:
-    return [secret.get_secret_value() for secret in (current, previous) if secret]
+def _look_on_sighup(services: Services) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return
+    loop = asyncio.get_running_loop()
+    signal.signal(signal.SIGHUP, lambda _number, _frame: loop.call_soon_threadsafe(services.live_rings.hint))
 
 
 def _operation_id(route: APIRoute) -> str:

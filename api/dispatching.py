@@ -11,15 +11,17 @@ from api.core.alerts.catalogue import ENDPOINT, EXHAUSTED, OVERDUE
 from api.core.crypto import Vault, data_keys
 from api.core.flags import service as flags
 from api.core.flags.rules import FlagKey, Values, parse_overrides
-from api.core.webhooks import liveness, replays, signing, standing
+from api.core.webhooks import liveness, replays, standing
 from api.core.webhooks.attempts import Sender
 from api.core.webhooks.dispatcher import Ports
 from api.core.webhooks.settling import Settled
+from api.core.webhooks.signing import PlatformSecrets
 from api.core.webhooks.standing import database_now
 from api.core.webhooks.targets import is_loopback_url
 from api.db.engine import make_engine, session_scope
 from api.providers.webhooks.curl import CurlSender
 from api.settings import Settings
+from api.settings.rings import DATA_KEY, WEBHOOK, rings
 
 OVERDUE_AFTER = timedelta(minutes=5)
 """Longer than a dispatcher takes, or a minutely run on a busy Prefect."""
@@ -28,19 +30,16 @@ OVERDUE_AFTER = timedelta(minutes=5)
 def ports(settings: Settings, application_name: str, sender: Sender | None = None) -> Ports:
     """What a dispatcher works with. The sender belongs to the loop that runs it."""
     platform, service = settings.platform, settings.service
-    previous = service.data_key_previous
-    own = platform.integration_webhook_signing_secret
+    known = rings(platform, service)
     engine = make_engine(
         platform.database_url.get_secret_value(), pool_size=3, application_name=application_name
     )
     return Ports(
         transaction=partial(session_scope, engine),
-        vault=Vault(
-            data_keys(service.data_key.get_secret_value(), previous.get_secret_value() if previous else None)
-        ),
+        vault=Vault(data_keys(*known.get(DATA_KEY, []))),
         sender=sender or CurlSender(loopback_allowed=is_loopback_url(platform.public_app_url)),
         may_send=partial(may_send, parse_overrides(service.flags)),
-        fallback=signing.from_platform(own.get_secret_value()) if own else None,
+        fallback=PlatformSecrets(known.get(WEBHOOK, [])),
         on_settled=partial(page, service.env),
         tend=partial(tend, timedelta(seconds=service.live_ttl_seconds)),
     )

@@ -5,30 +5,41 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from urllib.parse import urlsplit
 
 import httpx
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from api.core.clock import Clock
-from api.core.crypto import Vault
+from api.core.crypto import Vault, data_keys
 from api.core.errors import Conflict, FirstUserError
+from api.core.founders import service as founders
 from api.core.ports import Messenger
-from api.core.rotation import due, service
-from api.core.rotation.cadence import Dated
-from api.core.rotation.kinds import Kind
+from api.core.rotation import due, reencryption, service
+from api.core.rotation.cadence import PLATFORM_KINDS, Dated
+from api.core.rotation.kinds import Kind, Proof
 from api.core.rotation.machine import Machine
 from api.core.rotation.records import RotationView
 from api.core.rotation.steps import Mode
+from api.core.rotation.stores import SecretStore, Stage
 from api.core.webhooks.attempts import Sender
 from api.db.locks import advisory_lock
 from api.providers.secret_kinds.api_keys import ApiKeys
 from api.providers.secret_kinds.calls import ProductCalls
+from api.providers.secret_kinds.live_checks import LiveCheck, NoCheck, SessionCheck, WidgetCheck
 from api.providers.secret_kinds.partners import Partners
+from api.providers.secret_kinds.platform import PlatformSecret, random_key, random_text
 from api.providers.secret_kinds.webhook_secrets import WebhookSecrets
-from api.settings import Settings
+from api.providers.secret_stores import secret_stores
+from api.providers.secret_stores.local import EnvFile
+from api.providers.secret_stores.variables import VariableStore
+from api.settings import Settings, named_file
+from api.settings.rings import DATA_KEY, SESSION, WEBHOOK, WIDGET
 
 LOCK_WAIT_S = 20.0
+Transaction = Callable[[], AbstractContextManager[Session]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +158,7 @@ def rotations(
     kinds: list[Kind] = [
         ApiKeys(transaction, vault, calls, partners),
         WebhookSecrets(transaction, vault, sender, partners, clock),
+        *platform_secrets(settings, transaction, vault, calls, clock),
     ]
 
     @contextmanager
@@ -155,6 +167,88 @@ def rotations(
             yield held
 
     return Rotations(Machine(transaction, exclusive, {one.kind: one for one in kinds}, clock), vault)
+
+
+def platform_secrets(
+    settings: Settings, transaction: Transaction, vault: Vault, calls: ProductCalls, clock: Clock
+) -> list[Kind]:
+    """None where nothing keeps them: a process that was given its settings by hand."""
+    if named_file() is None and settings.platforms.secret_store_list == ["local"]:
+        return []
+    stores = secret_stores(settings)
+    issuer = origin_of(settings.platform.public_app_url)
+    checks: dict[str, LiveCheck] = {
+        SESSION: SessionCheck(transaction, calls, cookie_name(settings), _owner(settings, vault), clock),
+        WIDGET: WidgetCheck(transaction, calls, issuer, clock),
+        WEBHOOK: NoCheck(),
+        DATA_KEY: NoCheck(),
+    }
+    labels = {
+        SESSION: "Founders' sessions",
+        WIDGET: "Widget tokens",
+        WEBHOOK: "Webhooks of partners without a secret of their own",
+        DATA_KEY: "Personal data at rest",
+    }
+    return [
+        PlatformSecret(
+            kind=kind,
+            name=name,
+            label=labels[name],
+            stores=[*stores, *_shared(settings)] if name == DATA_KEY else stores,
+            transaction=transaction,
+            vault=vault,
+            check=checks[name],
+            clock=clock,
+            generate=random_key if name == DATA_KEY else random_text,
+            before_retirement=partial(reencrypted, transaction, stores) if name == DATA_KEY else _nothing,
+        )
+        for name, kind in PLATFORM_KINDS.items()
+    ]
+
+
+def reencrypted(transaction: Transaction, stores: Sequence[SecretStore]) -> Sequence[Proof]:
+    """Everything is sealed with the current key, seen by opening samples with it alone."""
+    stages = (Stage.CURRENT, Stage.PREVIOUS)
+    found = {held.stage for held in stores[0].describe(DATA_KEY)}
+    keys = data_keys(*(stores[0].read(DATA_KEY, stage) for stage in stages if stage in found))
+    moved = reencryption.reencrypt(transaction, Vault(keys), lambda _progress: None)
+    proof = reencryption.prove(transaction, keys[0])
+    said = f"{moved.rows} rows moved, {proof.opened} of {proof.sampled} samples open"
+    return [Proof("stored data needs the old one no more", proof.holds, "all with the new key alone", said)]
+
+
+def _nothing() -> Sequence[Proof]:
+    return []
+
+
+def _shared(settings: Settings) -> Sequence[SecretStore]:
+    """Staging of the embedded stack reads what production wrote: it has the key, too."""
+    file = named_file()
+    other = file.with_name("staging.env") if file and settings.stack.embedded else None
+    if other is None or other == file or not other.is_file():
+        return []
+    return [VariableStore(EnvFile(other))]
+
+
+def _owner(settings: Settings, vault: Vault) -> Callable[[Session], str | None]:
+    def find(session: Session) -> str | None:
+        phone = settings.platform.homepage_owner_phone
+        return founders.by_phone(session, vault, phone) if phone else None
+
+    return find
+
+
+def cookie_name(settings: Settings) -> str:
+    """As `api.http.cookies` names it."""
+    secure = settings.platform.public_app_url.startswith("https://")
+    env = settings.service.env
+    return f"{'__Host-' if secure else ''}fu_session{'' if env == 'production' else f'_{env}'}"
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port, as `api.http.middleware` has it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def lock_key(name: str) -> int:

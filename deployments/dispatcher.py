@@ -16,12 +16,16 @@ from structlog import get_logger
 
 from api import log
 from api.core.alerts import service as alerts
+from api.core.crypto import data_keys
 from api.core.webhooks import totals
 from api.core.webhooks.dispatcher import Dispatcher, Ports
+from api.core.webhooks.signing import PlatformSecrets
 from api.core.webhooks.standing import database_now
 from api.db.engine import DATABASE_AWAY
 from api.dispatching import ports
-from api.settings import load
+from api.live_rings import LiveRings, Turn
+from api.settings import Settings, load, named_file
+from api.settings.rings import DATA_KEY, WEBHOOK, rings
 
 BEAT_S = 5.0
 """How often the loop says that it lives; it says so only while its rounds go on."""
@@ -88,11 +92,24 @@ def _tend_now(given: Ports) -> None:
         given.tend(session)
 
 
-async def _until_told(given: Ports) -> None:
+async def _until_told(given: Ports, settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await dispatch(given, stop)
+    secrets = live_rings(given, settings)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, secrets.hint)
+    async with secrets.running():
+        await dispatch(given, stop)
+
+
+def live_rings(given: Ports, settings: Settings) -> LiveRings:
+    """New secrets are taken on without a restart."""
+    turns: dict[str, list[Turn]] = {DATA_KEY: [lambda values: given.vault.turn(data_keys(*values))]}
+    if isinstance(given.fallback, PlatformSecrets):
+        turns[WEBHOOK] = [given.fallback.turn]
+    known = rings(settings.platform, settings.service)
+    used = {name: ring for name, ring in known.items() if name in turns}
+    return LiveRings("dispatcher", used, named_file(), turns, given.transaction)
 
 
 async def _idle() -> None:
@@ -115,7 +132,7 @@ def main() -> None:
         _log.warning("this is a restored copy: nothing is sent", copy=settings.service.restored_copy)
         uvloop.run(_idle())
         return
-    uvloop.run(_until_told(ports(settings, "firstuser-dispatcher")))
+    uvloop.run(_until_told(ports(settings, "firstuser-dispatcher"), settings))
 
 
 if __name__ == "__main__":

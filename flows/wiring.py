@@ -35,6 +35,7 @@ from api.providers.product.visitor import HttpVisitor
 from api.providers.webhooks import sender as webhook_sender
 from api.rotating import Rotations
 from api.settings import Settings, load
+from api.settings.rings import DATA_KEY, rings
 
 LOCK_WAIT_S = 30.0
 SMOKE_LOCK = 7_303_015
@@ -133,11 +134,8 @@ def alert_desk() -> Desk:
 @cache
 def rotations() -> Rotations:
     configured = settings()
-    service = configured.service
-    previous = service.data_key_previous
-    vault = Vault(
-        data_keys(service.data_key.get_secret_value(), previous.get_secret_value() if previous else None)
-    )
+    known = rings(configured.platform, configured.service)
+    vault = Vault(data_keys(*known.get(DATA_KEY, [])))
     return rotating.rotations(
         configured,
         engine(),

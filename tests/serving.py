@@ -40,12 +40,12 @@ class Served:
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[Served]:
+def serving(settings: Settings, secrets_file: Path | None = None) -> Iterator[Served]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     platform = settings.platform.model_copy(update={"public_app_url": url})
     settings = replace(settings, platform=platform)
-    app = create_app(settings)
+    app = create_app(settings, secrets_file=secrets_file)
     server = uvicorn.Server(
         uvicorn.Config(in_fast_lane(app), host="127.0.0.1", port=port, http=WholeAnswers, log_level="warning")
     )

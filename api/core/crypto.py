@@ -55,23 +55,27 @@ class Vault:
     def __init__(self, keys: Sequence[bytes]) -> None:
         if not keys:
             raise Refused("There is no data key.", fix="Set FIRSTUSER_DATA_KEY to 32 random bytes in base64.")
-        self._sealing = {_key_id(key): AESGCM(derive(key, "personal-data")) for key in keys}
-        self._indexing = [derive(key, "blind-index") for key in keys]
-        self._current = _key_id(keys[0])
+        self.turn(keys)
+
+    def turn(self, keys: Sequence[bytes]) -> None:
+        """From now on with these keys; what runs meanwhile has the old ones or the new ones."""
+        sealing = {_key_id(key): AESGCM(derive(key, "personal-data")) for key in keys}
+        self._ring = _key_id(keys[0]), sealing, [derive(key, "blind-index") for key in keys]
 
     def seal(self, text: str, row_id: str) -> bytes:
         nonce = secrets.token_bytes(_NONCE)
-        sealed = self._sealing[self._current].encrypt(nonce, text.encode(), row_id.encode())
-        return _FORMAT + self._current + nonce + sealed
+        current, sealing, _ = self._ring
+        sealed = sealing[current].encrypt(nonce, text.encode(), row_id.encode())
+        return _FORMAT + current + nonce + sealed
 
     @property
     def header(self) -> bytes:
         """What everything begins with that is sealed with the current key."""
-        return _FORMAT + self._current
+        return _FORMAT + self._ring[0]
 
     def open(self, blob: bytes, row_id: str) -> str:
         """Raises `Refused` when the key is unknown or the text was sealed for another row."""
-        cipher = self._sealing.get(blob[1:_HEADER])
+        cipher = self._ring[1].get(blob[1:_HEADER])
         if blob[:1] != _FORMAT or cipher is None:
             raise Refused(
                 f"Personal data of {row_id} is sealed with a key that is not in the ring.",
@@ -85,11 +89,11 @@ class Vault:
 
     def index(self, text: str) -> bytes:
         """The blind index to store."""
-        return _mac(self._indexing[0], text)
+        return _mac(self._ring[2][0], text)
 
     def indexes(self, text: str) -> list[bytes]:
         """The blind indexes to look for: one per key in the ring, current first."""
-        return [_mac(key, text) for key in self._indexing]
+        return [_mac(key, text) for key in self._ring[2]]
 
 
 class Signer:
@@ -101,7 +105,12 @@ class Signer:
                 f"SESSION_SECRET has fewer than {_MIN_SECRET} characters.",
                 fix="Set SESSION_SECRET to at least 32 random characters.",
             )
-        self._keys = [derive(secret.encode(), purpose) for secret in ring]
+        self._purpose = purpose
+        self.turn(ring)
+
+    def turn(self, ring: Sequence[str]) -> None:
+        """From now on with these secrets."""
+        self._keys = [derive(secret.encode(), self._purpose) for secret in ring]
 
     def sign(self, text: str) -> bytes:
         return _mac(self._keys[0], text)
@@ -109,6 +118,11 @@ class Signer:
     def verify(self, text: str, signature: bytes) -> bool:
         """Each comparison takes constant time."""
         return any(hmac.compare_digest(_mac(key, text), signature) for key in self._keys)
+
+
+def fingerprint(secret: str) -> str:
+    """Tells versions of a random secret apart, and nothing else about it."""
+    return derive(secret.encode(), "version-fingerprint").hex()[:16]
 
 
 def _mac(key: bytes, text: str) -> bytes:

@@ -26,6 +26,10 @@ class Proofs:
     """`ring`: secrets, the current one first."""
 
     def __init__(self, ring: Sequence[str]) -> None:
+        self.turn(ring)
+
+    def turn(self, ring: Sequence[str]) -> None:
+        """From now on with these secrets."""
         self._keys = [derive(secret.encode(), _PURPOSE) for secret in ring]
 
     def challenge(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from api.core.crypto import Signer, Vault
 from api.core.keys.known import KnownKeys
 from api.core.ports import DatabaseProvider, Messenger
 from api.core.webhooks.attempts import Sender
+from api.core.webhooks.signing import PlatformSecrets
 from api.db.engine import Session
 from api.db.hot import HotConnections
 from api.db.listening import Listener
@@ -31,6 +32,7 @@ from api.http.rate_limits import Buckets, RateLimits
 from api.http.readiness import Readiness
 from api.http.recent import Recent
 from api.http.sampler import Sampler
+from api.live_rings import LiveRings
 from api.providers.orchestration.prefect import Prefect
 from api.rotating import Rotations
 from api.settings import Settings
@@ -55,6 +57,8 @@ class Services:
     session_signer: Signer
     watcher_signer: Signer
     widget_keys: WidgetKeys
+    webhook_fallback: PlatformSecrets
+    live_rings: LiveRings
     clock: Clock
     messenger: Messenger
     webhooks: Sender

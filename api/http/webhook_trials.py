@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from api.core.access import milestones
 from api.core.access.models import Integration
 from api.core.errors import Refused
-from api.core.webhooks import signing, trials
+from api.core.webhooks import trials
 from api.core.webhooks.attempts import Attempt, Failure
 from api.core.webhooks.trials import Trial
 from api.db.engine import Session
@@ -71,7 +71,6 @@ async def send(at: Services, actor: str, find: Callable[[Session], Integration])
 
 
 def _prepare(at: Services, actor: str, find: Callable[[Session], Integration]) -> Trial:
-    fallback = at.settings.platform.integration_webhook_signing_secret
     with at.transaction() as session:
         found, now = find(session), at.clock()
         seconds = trials.wait(session, found.id, now)
@@ -84,7 +83,7 @@ def _prepare(at: Services, actor: str, find: Callable[[Session], Integration]) -
             found.webhook_url,
             actor,
             now,
-            signing.from_platform(fallback.get_secret_value()) if fallback else None,
+            at.webhook_fallback,
         )
 
 

@@ -9,7 +9,8 @@ from api.settings.group import Group
 class PlatformSettings(Group):
     """`DATABASE_URL`, `SESSION_SECRET`, `PUBLIC_APP_URL`, … as the runbook writes them.
 
-    Secret rings take the current value and `<NAME>_PREVIOUS`.
+    Secret rings take the current value and `<NAME>_PREVIOUS`; `<NAME>_PENDING` is
+    accepted, too, before it is anybody's first choice (`rings`).
     """
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
@@ -17,6 +18,7 @@ class PlatformSettings(Group):
     database_url: SecretStr = SecretStr("")
     session_secret: SecretStr = SecretStr("")
     session_secret_previous: SecretStr | None = None
+    session_secret_pending: SecretStr | None = None
     public_app_url: str = "http://127.0.0.1:8000"
     textbelt_api_key: SecretStr | None = None
     sendgrid_api_key: SecretStr | None = None
@@ -26,7 +28,10 @@ class PlatformSettings(Group):
     homepage_space_slug: str = Field(default="", validation_alias="VITE_HOMEPAGE_SPACE_SLUG")
     integration_widget_signing_secret: SecretStr = SecretStr("")
     integration_widget_signing_secret_previous: SecretStr | None = None
+    integration_widget_signing_secret_pending: SecretStr | None = None
     integration_webhook_signing_secret: SecretStr | None = None
+    integration_webhook_signing_secret_previous: SecretStr | None = None
+    integration_webhook_signing_secret_pending: SecretStr | None = None
     ops_alert_webhook_url: SecretStr | None = None
 
     @property

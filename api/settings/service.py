@@ -20,6 +20,7 @@ class ServiceSettings(Group):
     release: str = "dev"
     data_key: SecretStr = SecretStr("")  # 32 bytes, base64: personal data at rest
     data_key_previous: SecretStr | None = None
+    data_key_pending: SecretStr | None = None
     outbound: Literal["outbox", "live"] = "outbox"
     outbox_dir: Path = Path("var/outbox")
     restored_copy: str | None = None  # the temporary database's name while staging serves from one

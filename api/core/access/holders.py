@@ -50,6 +50,12 @@ def of_grant(session: Session, grant_id: str) -> Holder | None:
     return _holder(*found) if found else None
 
 
+def anyone_with_origin(session: Session) -> tuple[Holder, str] | None:
+    """Somebody with access to a product that shows the widget, and where it does."""
+    found = queries.grant_with_origin(session)
+    return (_holder(found[0], found[1]), found[2]) if found else None
+
+
 def people(session: Session, entry_ids: Collection[str]) -> Mapping[str, Person]:
     """Who is behind the entries, by their ids."""
     return {

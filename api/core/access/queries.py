@@ -342,6 +342,17 @@ def grant_with_entry(session: Session, grant_id: str) -> tuple[Grant, Entry] | N
     return (row[0], row[1]) if row else None
 
 
+def grant_with_origin(session: Session) -> tuple[Grant, Entry, str] | None:
+    row = session.execute(
+        select(Grant, Entry, Integration.origins)
+        .join(Entry, Entry.id == Grant.entry_id)
+        .join(Integration, Integration.id == Grant.integration_id)
+        .where(Grant.revoked_at.is_(None), func.cardinality(Integration.origins) > 0)
+        .limit(1)
+    ).first()
+    return (row[0], row[1], row[2][0]) if row else None
+
+
 def standing_grants(session: Session, grant_ids: Collection[str]) -> frozenset[str]:
     return frozenset(
         session.scalars(select(Grant.id).where(Grant.id.in_(grant_ids), Grant.revoked_at.is_(None)))

@@ -62,8 +62,13 @@ class WidgetKeys:
                 f"INTEGRATION_WIDGET_SIGNING_SECRET has fewer than {_MIN_SECRET} characters.",
                 fix="Set INTEGRATION_WIDGET_SIGNING_SECRET to at least 32 random characters.",
             )
+        self._issuer = issuer
+        self.turn(secrets)
+
+    def turn(self, secrets: Sequence[str]) -> None:
+        """From now on with these secrets."""
         keys = [_key(secret) for secret in secrets]
-        self._ring, self._current, self._issuer = KeySet(list(keys)), keys[0], issuer
+        self._keys = keys[0], KeySet(list(keys))
 
     def mint(self, bearer: Bearer, lifetime: timedelta, now: datetime) -> tuple[str, datetime]:
         """The token and when it expires. Raises `Refused` for a lifetime over `MAX_LIFETIME`."""
@@ -83,8 +88,9 @@ class WidgetKeys:
             "exp": expires,
             "jti": new_id("jti"),
         }
-        header = {"typ": TYPE, "alg": "HS256", "kid": self._current.kid}
-        token = jwt.encode(header, claims, self._current, algorithms=_ALGORITHMS, default_type=None)
+        current, _ = self._keys
+        header = {"typ": TYPE, "alg": "HS256", "kid": current.kid}
+        token = jwt.encode(header, claims, current, algorithms=_ALGORITHMS, default_type=None)
         return token, datetime.fromtimestamp(expires, UTC)
 
     def verify(self, token: str, origin: str, now: datetime) -> WidgetToken:
@@ -92,7 +98,7 @@ class WidgetKeys:
         if len(token) > _MAX_LENGTH or not token.isascii():
             raise _refusal("not a token")
         try:
-            decoded = jwt.decode(token, self._ring, algorithms=_ALGORITHMS)
+            decoded = jwt.decode(token, self._keys[1], algorithms=_ALGORITHMS)
             if set(decoded.header) != _HEADER or decoded.header["typ"] != TYPE:
                 raise _refusal("another kind of token")
             self._rules(now).validate(decoded.claims)

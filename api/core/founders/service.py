@@ -72,6 +72,12 @@ def has_phone(session: Session, vault: Vault, founder_id: str, phone: str) -> bo
     return found is not None and found.id == founder_id
 
 
+def by_phone(session: Session, vault: Vault, phone: str) -> str | None:
+    """The id of the founder with that number."""
+    found = queries.by_index(session, vault.indexes(identifiers.phone(phone).value))
+    return found.id if found else None
+
+
 def email(session: Session, vault: Vault, founder_id: str) -> str | None:
     """Where a founder gets mail; None for one who has given no address."""
     found = queries.founder(session, founder_id)

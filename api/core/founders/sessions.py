@@ -84,6 +84,11 @@ def close_session(session: Session, signer: Signer, cookie: str, now: datetime) 
         queries.revoke_session(session, id_hash, now)
 
 
+def close_unsigned(session: Session, random_id: str, now: datetime) -> None:
+    """By the cookie's id alone: what was signed with a secret that is gone. Idempotent."""
+    queries.revoke_session(session, _hash(random_id), now)
+
+
 def of_founder(session: Session, founder_id: str, now: datetime) -> list[SessionView]:
     """Those that are alive, the one used last first."""
     return [

@@ -33,6 +33,15 @@ POLICIES: Mapping[str, Policy] = {
 }
 
 
+PLATFORM_KINDS: Mapping[str, str] = {
+    "SESSION_SECRET": "session",
+    "INTEGRATION_WIDGET_SIGNING_SECRET": "widget",
+    "INTEGRATION_WEBHOOK_SIGNING_SECRET": "webhook_signing",
+    "FIRSTUSER_DATA_KEY": "data_key",
+}
+"""The platform's secrets by their variables."""
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A secret as it stands: its current version, since when, by whom it was made, and its last use.

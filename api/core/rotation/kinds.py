@@ -9,7 +9,7 @@ kill at any line of it, and then ends where it would have ended.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -49,8 +49,11 @@ class Current:
 class Kind(Protocol):
     """`held_by_partner`: its value is for a person to copy, not for a store."""
 
-    kind: ClassVar[str]
-    held_by_partner: ClassVar[bool]
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def held_by_partner(self) -> bool: ...
 
     def secrets(self, session: Session, now: datetime) -> Sequence[Held]:
         """Every secret of this kind as it stands, with who used it of late."""

@@ -246,6 +246,15 @@ def versions(session: Session, name: str) -> list[VersionView]:
     return [version_view(row) for row in queries.versions(session, name)]
 
 
+def refer(session: Session, name: str, version: int, reference: str) -> None:
+    """By what the version is known elsewhere, once there is something to know it by."""
+    queries.move(session, name, version, reference=reference)
+
+
+def keep_witness(session: Session, rotation_id: str, sealed: bytes) -> None:
+    _locked(session, rotation_id).witness = sealed
+
+
 def pending(session: Session, kind: str) -> list[str]:
     """The references of versions that are nobody's first choice yet."""
     return list(queries.pending_references(session, kind))

@@ -5,7 +5,7 @@ worker does at a time, until all that was taken from it is settled. A worker tha
 and another one claims; what it settles late is refused, because the claim is no longer the lane's last.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -51,7 +51,7 @@ def claim(
     vault: Vault,
     now: datetime,
     may_send: Callable[[str], bool],
-    fallback: str | None,
+    fallback: Iterable[str] | None,
     behind: str = "",
     most: int = MOST,
 ) -> Sequence[Claimed]:
@@ -130,7 +130,11 @@ def _take(
 
 
 def _endpoints(
-    session: Session, vault: Vault, used: Mapping[str, RowMapping], now: datetime, fallback: str | None
+    session: Session,
+    vault: Vault,
+    used: Mapping[str, RowMapping],
+    now: datetime,
+    fallback: Iterable[str] | None,
 ) -> dict[str, Endpoint]:
     integrations = sorted({row["integration_id"] for row in used.values()})
     keys = secrets.valid_of_all(session, vault, integrations, now, fallback)

@@ -8,7 +8,7 @@ deadline of an attempt is given back unsent. When the database goes away, what w
 import asyncio
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -52,7 +52,7 @@ class Ports:
     vault: Vault
     sender: Sender
     may_send: Callable[[Session], Callable[[str], bool]]
-    fallback: str | None
+    fallback: Iterable[str] | None
     on_settled: Callable[[Session, Settled, datetime], None] = lambda _session, _settled, _now: None
     tend: Callable[[Session], None] = lambda _session: None
 

@@ -1,6 +1,6 @@
 """Signing secrets of an integration: sealed at rest, several valid at once while a rotation is under way."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -102,7 +102,7 @@ def of_integration(session: Session, integration_id: str) -> list[SecretView]:
 
 
 def valid(
-    session: Session, vault: Vault, integration_id: str, now: datetime, fallback: str | None = None
+    session: Session, vault: Vault, integration_id: str, now: datetime, fallback: Iterable[str] | None = None
 ) -> list[str]:
     """What to sign with now, newest first, noted as used; `fallback` only where the integration has none."""
     return valid_of_all(session, vault, [integration_id], now, fallback)[integration_id]
@@ -113,7 +113,7 @@ def valid_of_all(
     vault: Vault,
     integration_ids: Sequence[str],
     now: datetime,
-    fallback: str | None = None,
+    fallback: Iterable[str] | None = None,
 ) -> dict[str, list[str]]:
     """The same of many integrations."""
     found = queries.valid_secrets_of_all(session, integration_ids, now) if integration_ids else []
@@ -123,4 +123,4 @@ def valid_of_all(
     keys: dict[str, list[str]] = {integration_id: [] for integration_id in integration_ids}
     for one in found:
         keys[one.integration_id].append(vault.open(one.secret_cipher, one.id))
-    return {integration_id: own or ([fallback] if fallback else []) for integration_id, own in keys.items()}
+    return {integration_id: own or list(fallback or ()) for integration_id, own in keys.items()}

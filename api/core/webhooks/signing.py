@@ -9,7 +9,7 @@ import base64
 import binascii
 import hmac
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -43,6 +43,21 @@ def from_platform(secret: str) -> str:
     """The platform's own secret as `whsec_…`: one of another shape is taken byte for byte. A partner without
     a secret of its own is handed this form."""
     return secret if secret.startswith(PREFIX) else PREFIX + base64.b64encode(secret.encode()).decode()
+
+
+class PlatformSecrets:
+    """The platform's own secrets as `whsec_…`: what signs for a partner without one of its own. Iterated, it
+    gives those of this moment."""
+
+    def __init__(self, ring: Sequence[str]) -> None:
+        self.turn(ring)
+
+    def turn(self, ring: Sequence[str]) -> None:
+        """From now on with these secrets."""
+        self._ring = [from_platform(secret) for secret in ring]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ring)
 
 
 def headers(keys: Sequence[str], message_id: str, at: datetime, body: bytes) -> dict[str, str]:

@@ -4,7 +4,7 @@ in the audit trail. A test is tried once; what failed is given up, and can be se
 At most `MAX_A_MINUTE` for each integration, whoever asks: a test is no way to hammer a third party.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -52,7 +52,7 @@ def prepare(
     url: str | None,
     actor: str,
     now: datetime,
-    fallback: str | None,
+    fallback: Iterable[str] | None,
 ) -> Trial:
     """Raises `Conflict` (`webhook_url_missing`, `signing_secret_missing`)."""
     if not url:

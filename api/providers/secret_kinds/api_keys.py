@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -38,8 +38,8 @@ class ApiKeys:
     product: ProductCalls
     partners: Partners
 
-    kind: ClassVar[str] = "api_key"
-    held_by_partner: ClassVar[bool] = True
+    kind = "api_key"
+    held_by_partner = True
 
     def secrets(self, session: Session, now: datetime) -> Sequence[Held]:
         known = succession.current(session, besides=service.pending(session, self.kind))

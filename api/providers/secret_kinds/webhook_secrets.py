@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar
 
 from sqlalchemy.orm import Session
 
@@ -38,8 +37,8 @@ class WebhookSecrets:
     partners: Partners
     clock: Clock
 
-    kind: ClassVar[str] = "webhook_secret"
-    held_by_partner: ClassVar[bool] = True
+    kind = "webhook_secret"
+    held_by_partner = True
 
     def secrets(self, session: Session, now: datetime) -> Sequence[Held]:
         known = succession.current(session, besides=service.pending(session, self.kind))

@@ -55,9 +55,9 @@ def test_one_rotation_at_a_time_unless_forced(session: Session, vault: Vault, pl
 
 def test_the_platforms_secret_is_a_fallback_only(session: Session, vault: Vault, place: Place) -> None:
     assert secrets.valid(session, vault, place.integration_id, NOW) == []
-    assert secrets.valid(session, vault, place.integration_id, NOW, "whsec_AAAA") == ["whsec_AAAA"]
+    assert secrets.valid(session, vault, place.integration_id, NOW, ["whsec_AAAA"]) == ["whsec_AAAA"]
     _, own = secrets.rotate(session, vault, place.integration_id, DAY, NOW, "fnd_1")
-    assert secrets.valid(session, vault, place.integration_id, NOW, "whsec_AAAA") == [own]
+    assert secrets.valid(session, vault, place.integration_id, NOW, ["whsec_AAAA"]) == [own]
 
 
 def test_use_is_remembered_and_rotation_audited(session: Session, vault: Vault, place: Place) -> None:

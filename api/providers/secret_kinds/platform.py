@@ -1,0 +1,222 @@
+"""Secrets of the platform, by their variables: accepted as [current, previous, pending] by every process.
+
+The new version is pending first, and accepted everywhere before anybody signs with it; so no process meets a
+signature that it does not know, however many there are.
+"""
+
+import secrets
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import monotonic, sleep
+
+from sqlalchemy.orm import Session
+
+from api.core.clock import Clock
+from api.core.crypto import Vault, fingerprint
+from api.core.errors import Conflict, NotFound, Unavailable
+from api.core.rotation import readers, service
+from api.core.rotation.cadence import Held
+from api.core.rotation.kinds import Current, Proof
+from api.core.rotation.models import RotationRow
+from api.core.rotation.readers import Reader
+from api.core.rotation.records import RotationView
+from api.core.rotation.stores import SecretStore, Stage, StoredVersion, at
+from api.providers.secret_kinds.live_checks import LiveCheck
+
+_POLL_S = 0.25
+WAIT_S = 60.0
+
+
+def random_text() -> str:
+    return secrets.token_urlsafe(48)
+
+
+def random_key() -> str:
+    return b64encode(secrets.token_bytes(32)).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformSecret:
+    """`stores`: everything that carries it. `before_retirement` is done while old and new are there."""
+
+    kind: str
+    name: str
+    label: str
+    stores: Sequence[SecretStore]
+    transaction: Callable[[], AbstractContextManager[Session]]
+    vault: Vault
+    check: LiveCheck
+    clock: Clock
+    generate: Callable[[], str] = random_text
+    before_retirement: Callable[[], Sequence[Proof]] = field(default=list)
+    wait_s: float = WAIT_S
+
+    held_by_partner = False
+
+    def secrets(self, session: Session, now: datetime) -> Sequence[Held]:
+        found = service.current_versions(session).get(self.name)
+        if found is None:
+            return []
+        living = readers.living(session, self.name, now)
+        last = max((one.seen_at for one in living), default=None)
+        users = sorted({one.service for one in living})
+        since = found.current_at or found.minted_at
+        return [Held(self.name, self.kind, found.version, since, self.label, last, found.made_by, users)]
+
+    def current(self, session: Session, name: str) -> Current:
+        found = service.current_versions(session).get(name)
+        if found is None:
+            raise NotFound(f"No process has said that it uses {name}.", fix="Start the API, then try again.")
+        return Current(found.version, found.reference, found.current_at, found.made_by)
+
+    def mint(self, session: Session, row: RotationRow, now: datetime) -> str:
+        row.detail = {**row.detail, "stores": [store.name for store in self.stores]}
+        row.detail = {**row.detail, "previous": self.current(session, row.name).reference}
+        return f"version {row.to_version}"
+
+    def store(self, rotation: RotationView) -> Sequence[Proof]:
+        value = self._minted(rotation)
+        for store in self.stores:
+            held = store.describe(self.name)
+            current, pending = at(held, Stage.CURRENT), at(held, Stage.PENDING)
+            if current and current.version == rotation.to_version:
+                continue
+            if pending and pending.version != rotation.to_version:
+                store.retire(self.name, pending.version)  # of a rotation that nobody knows any more
+            store.put_pending(self.name, rotation.to_version, value)
+        where = ", ".join(store.name for store in self.stores)
+        return [Proof("written", True, "pending in every store", where)]
+
+    def reload(self, rotation: RotationView) -> Sequence[Proof]:
+        new = fingerprint(self._minted(rotation))
+        self._wait(rotation, "accept the new one", lambda one: one.accepts(self.name, new))
+        for store in self.stores:
+            store.promote(self.name, rotation.to_version)
+        seen = self._wait(rotation, "prefer the new one", lambda one: one.prefers(self.name, new))
+        with self.transaction() as session:
+            service.refer(session, self.name, rotation.to_version, new)
+        said = ", ".join(f"{one.service} ({one.process})" for one in seen)
+        return [Proof("every process runs it", True, f"version {rotation.to_version} first", said)]
+
+    def prove(self, rotation: RotationView) -> Sequence[Proof]:
+        """What the new one makes is accepted, and what the old one has made."""
+        proofs = [self._accepted("made with the new one", self._read(Stage.CURRENT))]
+        old = self._read_or_none(Stage.PREVIOUS)
+        return [*proofs, self._accepted("made with the old one", old)] if old else proofs
+
+    def tell(self, rotation: RotationView) -> Sequence[Proof]:
+        return []
+
+    def overlap(self, session: Session, row: RotationRow, until: datetime) -> None:
+        """Stores and processes hold both; nothing of it is in the database."""
+
+    def retire(self, rotation: RotationView) -> Sequence[Proof]:
+        proofs = [*self.before_retirement(), *self._witnessed(rotation)]
+        if any(one.blocks for one in proofs):
+            return proofs
+        for store in self.stores:
+            held = store.describe(self.name)
+            current, previous = at(held, Stage.CURRENT), at(held, Stage.PREVIOUS)
+            if current is None or current.version != rotation.to_version:
+                raise Conflict(
+                    f"{store.name} does not hold version {rotation.to_version} of {self.name} as current.",
+                    fix="Somebody changed it by hand: put it right, or rotate again.",
+                )
+            if previous is not None:
+                store.retire(self.name, previous.version)
+        old = str(rotation.detail["previous"])
+        self._wait(rotation, "forget the old one", lambda one: not one.accepts(self.name, old))
+        return [*proofs, Proof("no process accepts the old one", True, "gone everywhere", "gone everywhere")]
+
+    def retired(self, session: Session, row: RotationRow, now: datetime) -> None:
+        """Nothing of it is in the database."""
+
+    def refuse(self, rotation: RotationView) -> Sequence[Proof]:
+        proofs = [self._accepted("made with the new one", self._read(Stage.CURRENT))]
+        with self.transaction() as session:
+            found = service.get(session, rotation.id)
+        if found.witness is not None:
+            answer = self.check.ask(self.vault.open(found.witness, rotation.id))
+            proofs.append(Proof("the old one is refused", not answer.accepted, "refused", answer.said))
+            if not answer.accepted:
+                self.check.clean(self.vault.open(found.witness, rotation.id))
+        return proofs
+
+    def roll_back(self, rotation: RotationView) -> Sequence[Proof]:
+        for store in self.stores:
+            held = store.describe(self.name)
+            current, previous = at(held, Stage.CURRENT), at(held, Stage.PREVIOUS)
+            if current and current.version == rotation.to_version and previous:
+                store.promote(self.name, previous.version)
+        old = str(rotation.detail["previous"])
+        self._wait(rotation, "prefer the old one", lambda one: one.prefers(self.name, old))
+        for store in self.stores:
+            store.retire(self.name, rotation.to_version)
+        return [Proof("every process runs the old one", True, "first everywhere", "first everywhere")]
+
+    def rolled_back(self, session: Session, row: RotationRow, now: datetime) -> None:
+        """Nothing of it is in the database."""
+
+    def _minted(self, rotation: RotationView) -> str:
+        """The new value: that of whichever store has it already, or a fresh one."""
+        for store in self.stores:
+            for held in store.describe(self.name):
+                if held.version == rotation.to_version and self._is_new(held):
+                    return store.read(self.name, held.stage)
+        return self.generate()
+
+    def _is_new(self, held: StoredVersion) -> bool:
+        return held.stage in {Stage.PENDING, Stage.CURRENT}
+
+    def _read(self, stage: Stage) -> str:
+        return self.stores[0].read(self.name, stage)
+
+    def _read_or_none(self, stage: Stage) -> str | None:
+        try:
+            return self._read(stage)
+        except NotFound:
+            return None
+
+    def _accepted(self, what: str, value: str) -> Proof:
+        made = self.check.make(value)
+        if made is None:
+            return Proof(what, True, self.check.expected, "nothing to try it with here", required=False)
+        answer = self.check.ask(made)
+        self.check.clean(made)
+        return Proof(what, answer.accepted, self.check.expected, answer.said)
+
+    def _witnessed(self, rotation: RotationView) -> Sequence[Proof]:
+        """Something that the old one makes is accepted still; it is kept, to be refused later."""
+        old = self._read_or_none(Stage.PREVIOUS)
+        made = self.check.make(old) if old else None
+        if made is None:
+            return []
+        self._keep(rotation, made)
+        answer = self.check.ask(made)
+        return [Proof("the old one, just before its end", answer.accepted, "accepted", answer.said)]
+
+    def _keep(self, rotation: RotationView, witness: str) -> None:
+        with self.transaction() as session:
+            service.keep_witness(session, rotation.id, self.vault.seal(witness, rotation.id))
+
+    def _wait(self, rotation: RotationView, what: str, holds: Callable[[Reader], bool]) -> Sequence[Reader]:
+        """Until every living process does; they look at their files by themselves."""
+        deadline = monotonic() + self.wait_s
+        while True:
+            with self.transaction() as session:
+                living = readers.living(session, self.name, self.clock())
+            late = [one for one in living if not holds(one)]
+            if living and not late:
+                return living
+            if monotonic() > deadline:
+                who = ", ".join(f"{one.service} ({one.process})" for one in late) or "none says a word"
+                raise Unavailable(
+                    f"Not every process is seen to {what}: {who}.",
+                    provider="processes",
+                    operation=f"rotate {self.name}",
+                    fix="Redeploy the service where it reads variables of its platform, then run it again.",
+                )
+            sleep(_POLL_S)

@@ -1,0 +1,40 @@
+"""The secrets that are rotated by overlap, as this process's settings hold them: current first, then
+previous, then pending."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from api.settings.platform import PlatformSettings
+from api.settings.service import ServiceSettings
+
+SESSION = "SESSION_SECRET"
+WIDGET = "INTEGRATION_WIDGET_SIGNING_SECRET"
+WEBHOOK = "INTEGRATION_WEBHOOK_SIGNING_SECRET"
+DATA_KEY = "FIRSTUSER_DATA_KEY"
+_STAGES = ("", "_previous", "_pending")
+
+Rings = Mapping[str, list[str]]
+
+
+def rings(platform: PlatformSettings, service: ServiceSettings) -> Rings:
+    """Every ring that has a value; none holds one twice."""
+    fields = {
+        SESSION: [getattr(platform, f"session_secret{stage}") for stage in _STAGES],
+        WIDGET: [getattr(platform, f"integration_widget_signing_secret{stage}") for stage in _STAGES],
+        WEBHOOK: [getattr(platform, f"integration_webhook_signing_secret{stage}") for stage in _STAGES],
+        DATA_KEY: [getattr(service, f"data_key{stage}") for stage in _STAGES],
+    }
+    found = {name: _values(stages) for name, stages in fields.items()}
+    return {name: values for name, values in found.items() if values}
+
+
+def read_rings(file: Path) -> Rings:
+    """As they are now. Raises pydantic's ValidationError."""
+    return rings(PlatformSettings.read(file), ServiceSettings.read(file))
+
+
+def _values(stages: list[SecretStr | None]) -> list[str]:
+    given = [stage.get_secret_value() for stage in stages if stage]
+    return list(dict.fromkeys(value for value in given if value))

@@ -1,0 +1,156 @@
+"""Secrets of the platform rotated under constant traffic, in a process that is never restarted: what was made
+before goes on working through the overlap, and is refused after it. A partner's calls notice nothing."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event, Thread
+
+import httpx
+import pytest
+
+from api.core.access import holders
+from api.core.chat.token import Bearer
+from api.core.crypto import Vault, data_keys
+from api.core.founders.models import Founder
+from api.core.rotation.steps import Mode, State, Step
+from api.providers.databases.embedded.cluster import Cluster
+from api.providers.messaging.outbox import Outbox
+from api.providers.secret_kinds.live_checks import CHAT, ME
+from api.settings import Settings
+from api.settings.rings import DATA_KEY, SESSION, WEBHOOK, WIDGET, read_rings
+from deployments.local.seed import partner_keys_file, seed
+from tests.inbox import code_sent
+from tests.product import DATA_KEY as FIRST_KEY
+from tests.product import OWNER_PHONE, SESSION_SECRET, WIDGET_SECRET, new_database, product_settings
+from tests.serving import Served, serving
+
+WEBHOOK_SECRET = "a webhook secret that is long enough"
+GRACE = timedelta(hours=1)
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    made = tmp_path / "production.env"
+    values = {SESSION: SESSION_SECRET, WIDGET: WIDGET_SECRET, WEBHOOK: WEBHOOK_SECRET, DATA_KEY: FIRST_KEY}
+    made.write_text("".join(f"{name}='{value}'\n" for name, value in values.items()))
+    made.chmod(0o600)
+    monkeypatch.setenv("FIRSTUSER_ENV_FILE", str(made))
+    return made
+
+
+@pytest.fixture
+def served(cluster: Cluster, cluster_settings: Settings, tmp_path: Path, file: Path) -> Iterator[Served]:
+    """On a database of its own: what is sealed there moves to other keys."""
+    url = new_database(cluster)
+    settings = product_settings(cluster_settings, url, tmp_path)
+    seed(url, settings, 0.003, datetime.now(UTC))
+    with serving(settings, file) as found:
+        yield found
+
+
+@dataclass
+class Traffic:
+    """What callers do all the time, and what they were answered."""
+
+    calls: dict[str, Callable[[], httpx.Response]]
+    count: int = 0
+    failed: list[str] = field(default_factory=list[str])
+
+    @contextmanager
+    def flowing(self) -> Iterator[None]:
+        stop = Event()
+
+        def run() -> None:
+            while not stop.is_set():
+                for name, call in self.calls.items():
+                    self.count += 1
+                    if (answer := call()).status_code != 200:
+                        self.failed.append(f"{name}: {answer.status_code} {answer.text[:200]}")
+
+        thread = Thread(target=run)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+
+@pytest.fixture
+def callers(served: Served) -> Iterator[dict[str, Callable[[], httpx.Response]]]:
+    """A founder's cookie, a widget's token and a partner's key, made before any rotation."""
+    outbox = Outbox(served.settings.service.outbox_dir)
+    at, now = served.services, datetime.now(UTC)
+    _, key = next(iter(json.loads(partner_keys_file(served.settings).read_text()).items()))
+    with httpx.Client(base_url=served.url, headers={"Origin": served.url}) as founder:
+        assert founder.post("/auth/otp/start", json={"phone": OWNER_PHONE}).status_code == 202
+        code = code_sent(outbox, OWNER_PHONE, now)
+        assert founder.post("/auth/otp/verify", json={"code": code}).status_code == 200
+        with at.transaction() as session:
+            found = holders.anyone_with_origin(session)
+        assert found is not None
+        holder, origin = found
+        bearer = Bearer(holder.user_id, holder.integration_id, holder.grant_id, origin)
+        token, _ = at.widget_keys.mint(bearer, timedelta(minutes=10), at.clock())
+        widget = {"Authorization": f"Bearer {token}", "Widget-Origin": origin}
+        partner = {"Authorization": f"Bearer {key}"}
+        beat = {"users": [{"external_user_id": holder.external_user_id}]}
+        yield {
+            "founder": lambda: founder.get(ME),
+            "widget": lambda: httpx.get(f"{served.url}{CHAT}", headers=widget),
+            "heartbeat": lambda: httpx.post(
+                f"{served.url}/api/integration/v1/heartbeat", headers=partner, json=beat
+            ),
+        }
+
+
+@pytest.mark.parametrize(
+    ("name", "caller"), [(SESSION, "founder"), (WIDGET, "widget"), (WEBHOOK, ""), (DATA_KEY, "")]
+)
+def test_nobody_notices_until_the_old_one_ends(
+    served: Served, file: Path, callers: dict[str, Callable[[], httpx.Response]], name: str, caller: str
+) -> None:
+    rotations = served.services.rotations
+    before = read_rings(file)[name][0]
+    signed_before = list(served.services.webhook_fallback)
+    traffic = Traffic(callers)
+    with traffic.flowing():
+        made = rotations.rotate(name, mode=Mode.SCHEDULED, by="test", shown=False, grace=GRACE).rotation
+        assert made.step is Step.RETIRE and not made.problem, made.problem
+    assert traffic.failed == [] and traffic.count > 10
+    ring = read_rings(file)[name]
+    assert ring[1:] == [before] and ring[0] != before
+    if name == WEBHOOK:
+        assert list(served.services.webhook_fallback)[1:] == signed_before
+    others = {key: call for key, call in callers.items() if key != caller}
+    traffic = Traffic(others)
+    with traffic.flowing():
+        ended = rotations.end_overlap(made.id, "test")
+    assert ended.state is State.DONE, ended.problem
+    assert traffic.failed == [] and read_rings(file)[name] == ring[:1]
+    if caller:
+        assert callers[caller]().status_code == 401
+        assert {"the old one is refused", "made with the new one"} <= {
+            proof["name"] for proof in ended.proofs if proof["step"] == "refuse" and proof["ok"]
+        }
+    if name == DATA_KEY:
+        alone = Vault(data_keys(ring[0]))
+        with served.services.transaction() as session:
+            for founder in session.query(Founder).all():
+                assert alone.open(founder.phone_cipher, founder.id).startswith("+")
+    assert not any(value in repr(ended) + json.dumps(ended.to_json(datetime.now(UTC))) for value in (*ring,))
+
+
+def test_the_way_back_makes_the_old_one_first_again(
+    served: Served, file: Path, callers: dict[str, Callable[[], httpx.Response]]
+) -> None:
+    rotations = served.services.rotations
+    before = read_rings(file)[SESSION]
+    made = rotations.rotate(SESSION, mode=Mode.SCHEDULED, by="test", shown=False, grace=GRACE).rotation
+    with Traffic(callers).flowing():
+        assert rotations.machine.roll_back(made.id, "test").state is State.ROLLED_BACK
+    assert read_rings(file)[SESSION] == before and callers["founder"]().status_code == 200
