@@ -98,6 +98,6 @@ def draw(minutes: Minutes, found: dict[str, list[dict[str, Any]]], file: Path) -
         axes.scatter(trips, [104] * len(trips), marker=marker, color=colour, label=f"fires {name}")
     axes.set_ylim(0, 108)
     axes.set_ylabel("failed exchanges, %")
-    axes.legend(loc="upper left", frameon=False)
+    figure.legend(loc="outside upper left", ncols=4, frameon=False)
     figure.savefig(file)
     plt.close(figure)
