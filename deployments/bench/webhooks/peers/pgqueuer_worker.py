@@ -15,14 +15,24 @@ from pgqueuer.queries import Queries
 from pgqueuer.types import QueueExecutionMode
 
 from deployments.bench.webhooks.bare import Load, Result
-from deployments.bench.webhooks.peers.posting import Poster
+from deployments.bench.webhooks.peers.posting import ATTEMPTS, RECORD, Poster, Row
 
 BATCH = 500
+CONNECTIONS = 16
 
 
 async def work(url: str, load: Load) -> Result:
-    queries, poster = Queries(AsyncpgDriver(await asyncpg.connect(url))), Poster()
+    queries = Queries(AsyncpgDriver(await asyncpg.connect(url)))
     await queries.install()
+    pool = await asyncpg.create_pool(url, min_size=CONNECTIONS, max_size=CONNECTIONS)
+    await pool.execute(ATTEMPTS)
+
+    kept = RECORD.format("$1, $2, $3, $4, $5, $6")
+
+    async def record(row: Row) -> None:
+        await pool.execute(kept, *row)
+
+    poster = Poster(record)
     body = b"x" * load.bytes
     payloads = [load.urls[n % len(load.urls)].encode() + b"\n" + body for n in range(load.count)]
     await queries.enqueue(["post"] * load.count, payloads, [0] * load.count)
@@ -31,7 +41,7 @@ async def work(url: str, load: Load) -> Result:
     @manager.entrypoint("post")
     async def post(job: Job) -> None:
         place, _, given = (job.payload or b"").partition(b"\n")
-        await poster.post(place.decode(), given)
+        await poster.post(place.decode(), given, job.id)
 
     started = perf_counter()
     await manager.run(batch_size=BATCH, mode=QueueExecutionMode.drain)
