@@ -97,24 +97,27 @@ def finish() -> list[str]:
 
 
 def tell_of_overdue(rows: Sequence[Dated], now: datetime) -> None:
-    """One alert for each secret past its cadence; over as soon as it was rotated."""
+    """One alert for all secrets past their cadence; over as soon as the last was rotated."""
     env = wiring.settings().service.env
+    late = sorted((row for row in rows if row.due(now)), key=lambda row: row.held.name)
     with wiring.transaction() as session:
-        for row in sorted(rows, key=lambda row: row.held.name):
-            name = row.held.name
-            if not row.due(now):
-                alerts.resolve(session, SECRET_OVERDUE.name, name, env=env, now=now)
-                continue
-            cadence = POLICIES[row.held.kind].cadence.days
-            age = f"{row.age.days} days old" if row.age else "older than anybody remembers"
-            message = f"{name} is {age}; it is to be rotated every {cadence} days."
-            alerts.raise_(session, SECRET_OVERDUE.name, name, env=env, message=message, now=now)
+        if late:
+            message = "; ".join(_overdue(row) for row in late)
+            alerts.raise_(session, SECRET_OVERDUE.name, env=env, message=message, now=now)
+        else:
+            alerts.resolve(session, SECRET_OVERDUE.name, env=env, now=now)
 
 
 def outcome(begun: Sequence[str], finished: Sequence[str]) -> Outcome:
     known = dict.fromkeys([one for one in begun if one] + list(finished))
     machine = wiring.rotations().machine
     return Outcome(system_clock(), [machine.get(one) for one in known], sum(not one for one in begun))
+
+
+def _overdue(row: Dated) -> str:
+    cadence = POLICIES[row.held.kind].cadence.days
+    age = f"{row.age.days} days old" if row.age else "older than anybody remembers"
+    return f"{row.held.name} is {age}, to be rotated every {cadence} days"
 
 
 def _why(row: Dated, mode: str, now: datetime) -> str:

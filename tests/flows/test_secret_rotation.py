@@ -74,13 +74,15 @@ def without_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def overdue(engine: Engine) -> list[str]:
+    """The messages of the alerts that are open."""
     with Session(engine) as session:
-        return [one.scope for one in views.open_alerts(session, "") if one.rule == "secret_overdue"]
+        return [one.message for one in views.open_alerts(session, "") if one.rule == "secret_overdue"]
 
 
 def test_what_is_due_is_planned_rotated_and_waits_for_its_owner(case: Case, shown: dict[str, str]) -> None:
     rotation_run.finish()
-    assert overdue(case.world.engine) == [case.name]
+    (told,) = overdue(case.world.engine)
+    assert told == f"{case.name} is 91 days old, to be rotated every 90 days"
     assert run(mode="scheduled").is_completed()
     plan, proof = shown["rotation-plan"], shown["rotation-proof"]
     assert case.name in plan and "91 days" in plan and "due: every 90 days" in plan
@@ -88,13 +90,28 @@ def test_what_is_due_is_planned_rotated_and_waits_for_its_owner(case: Case, show
     assert "waitlist/start with the new key | 201 or 200 | key accepted" in proof
     (begun,) = service.running(Session(case.world.engine), case.name)
     assert case.works(case.old) and begun.handed_over_at is None
-    assert overdue(case.world.engine) == [case.name], "the old one is in use until somebody has the new one"
+    assert overdue(case.world.engine) == [told], "the old one is in use until somebody has the new one"
     value = case.world.rotations().pick_up(begun.id, "fnd_1").plaintext
     assert value and value not in plan + proof and case.old not in plan + proof
     assert run(mode="finish").is_completed() and overdue(case.world.engine) == []
     case.world.now += timedelta(hours=25)
     assert run(mode="finish").is_completed()
     assert "the old one is refused | 401 | 401" in shown["rotation-proof"] and not case.works(case.old)
+
+
+def test_several_that_are_overdue_are_one_alert_until_the_last_is_rotated(case: Case) -> None:
+    other = new_case(case.world, "webhook_secret")
+    rows = case.world.rotations().standing()
+    later = case.world.now + LONG
+    late = [row for row in rows if row.due(later)]
+    assert len(late) > 2 and other.name in {row.held.name for row in late}
+    rotation_run.tell_of_overdue(late, later)
+    (told,) = overdue(case.world.engine)
+    assert all(row.held.name in told for row in late)
+    rotation_run.tell_of_overdue(late[:1], later)
+    assert len(overdue(case.world.engine)) == 1
+    rotation_run.tell_of_overdue([row for row in rows if not row.due(case.world.now)], case.world.now)
+    assert overdue(case.world.engine) == []
 
 
 def test_an_incident_asks_and_a_no_changes_nothing(

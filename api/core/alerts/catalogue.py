@@ -98,7 +98,7 @@ INCIDENT_FOLLOWUP = Rule(
     listed=True,
 )
 SECRET_OVERDUE = Rule(
-    "secret_overdue", Severity.WARNING, "A secret is past its cadence", "alert-secret-overdue"
+    "secret_overdue", Severity.WARNING, "Secrets are past their cadence", "alert-secret-overdue"
 )
 RETIRED_KEY = Rule(
     "retired_key_used",

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from api.core.keys import service as keys
+from api.core.rotation.cadence import POLICIES, SOON
 from api.db.engine import make_engine, session_scope
 from api.settings import Settings
 from deployments.local.seed import SeedReport, partner_keys_file, seed
@@ -78,6 +79,14 @@ def test_the_partners_keys_work_and_are_private(seeded: Settings, engine: Engine
     with session_scope(engine) as session:
         for integration_id, key in known.items():
             assert keys.authenticate(session, key, datetime.now(UTC)) == integration_id
+
+
+def test_no_key_is_past_its_cadence_on_the_first_day(engine: Engine) -> None:
+    ages = "select extract(epoch from now() - created_at) / 86400 from api_keys"
+    with engine.connect() as connection:
+        days = connection.execute(text(ages)).scalars().all()
+    assert days and max(days) + SOON.days < POLICIES["api_key"].cadence.days
+    assert len({round(age) for age in days}) > 1, "nor are all due on one day"
 
 
 def test_staging_keeps_its_partners_keys_apart(seeded: Settings) -> None:
