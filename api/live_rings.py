@@ -13,22 +13,20 @@ from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 import structlog
-from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from api.core.clock import Clock, system_clock
 from api.core.crypto import fingerprint
-from api.core.errors import FirstUserError
 from api.core.ids import new_id
 from api.core.rotation import readers
 from api.core.rotation.cadence import PLATFORM_KINDS
 from api.db.engine import DATABASE_ERRORS
-from api.settings.rings import Rings, read_rings
+from api.ring_file import RingFile, Turn
+from api.settings.rings import Rings
 
 LOOK_S = 1.0
 NOTE_S = 10.0
 _log = structlog.get_logger("rings")
-Turn = Callable[[Sequence[str]], None]
 
 
 class LiveRings:
@@ -43,41 +41,24 @@ class LiveRings:
         transaction: Callable[[], AbstractContextManager[Session]],
         clock: Clock = system_clock,
     ) -> None:
-        self._service, self._known, self._file, self._turns = service, dict(known), file, turns
+        self._service, self._file = service, RingFile(known, file, turns)
         self._transaction, self._clock = transaction, clock
         self._process = f"{socket.gethostname()}-{os.getpid()}-{new_id('p')[2:8]}"
-        self._stamp: tuple[int, int] | None = None
         self._hint = asyncio.Event()
 
     def look(self) -> bool:
-        """Take on what has changed; True when anything has. A file that cannot be read changes nothing."""
-        if self._file is None or not self._changed(self._file):
-            return False
-        try:
-            found = read_rings(self._file)
-            fresh = {name: ring for name, ring in found.items() if name in self._turns}
-            fresh = {name: ring for name, ring in fresh.items() if self._known.get(name) != ring}
-            for name, ring in fresh.items():
-                for turn in self._turns[name]:
-                    turn(ring)
-                self._known[name] = ring
-        except (OSError, ValidationError, FirstUserError) as error:
-            _log.error("secrets not taken on", kind=type(error).__name__)
-            self._stamp = None
-            return False
-        if fresh:
-            _log.info("secrets taken on", names=sorted(fresh))
-        return bool(fresh)
+        """See `RingFile.look`."""
+        return self._file.look()
 
     def note(self) -> None:
         """Raises `DATABASE_ERRORS`."""
-        marks = {name: [fingerprint(value) for value in ring] for name, ring in self._known.items()}
+        marks = {name: [fingerprint(value) for value in ring] for name, ring in self._file.known.items()}
         with self._transaction() as session:
             readers.note(session, self._process, self._service, marks, PLATFORM_KINDS, self._clock())
 
     def hint(self) -> None:
         """Look now: SIGHUP came."""
-        self._stamp = None
+        self._file.forget()
         self._hint.set()
 
     @asynccontextmanager
@@ -107,16 +88,6 @@ class LiveRings:
                 async with asyncio.timeout(LOOK_S):
                     await self._hint.wait()
             self._hint.clear()
-
-    def _changed(self, file: Path) -> bool:
-        """The file was replaced, or never looked at."""
-        try:
-            seen = file.stat()
-        except OSError:
-            return False
-        stamp = (seen.st_mtime_ns, seen.st_ino)
-        changed, self._stamp = stamp != self._stamp, stamp
-        return changed
 
     def _leave(self) -> None:
         with self._transaction() as session:

@@ -23,7 +23,8 @@ from api.core.webhooks.signing import PlatformSecrets
 from api.core.webhooks.standing import database_now
 from api.db.engine import DATABASE_AWAY
 from api.dispatching import ports
-from api.live_rings import LiveRings, Turn
+from api.live_rings import LiveRings
+from api.ring_file import Turn
 from api.settings import Settings, load, named_file
 from api.settings.rings import DATA_KEY, WEBHOOK, rings
 

@@ -4,6 +4,7 @@
     at once      sends what is in its spool, directly to the channels of OPS_ALERT_WEBHOOK_URL
     every 60 s   asks for the dead-man URL: whoever runs that one notices when this process is gone too
     when green   reports to the API: it puts outages on record and says which silences hold
+    at once      signs its reports with a new SESSION_SECRET when its environment file is replaced
 
 `python -m deployments.watcher`; configuration from the environment, memory in one file. Sent, then marked:
 killed in between, it sends the same message once more.
@@ -32,10 +33,12 @@ from api.core.errors import ProviderError
 from api.core.incidents.readiness import Outcome, Probe
 from api.providers import probe_spool
 from api.providers.alerting import channels
+from api.ring_file import RingFile
 from api.settings import named_file
 from api.settings.alerts import AlertSettings
 from api.settings.incidents import IncidentSettings
 from api.settings.platform import PlatformSettings
+from api.settings.rings import SESSION, rings
 from api.settings.service import ServiceSettings
 from api.settings.stack import StackSettings
 from deployments import watch_file
@@ -57,6 +60,7 @@ class Watcher:
     readyz_url: str
     dead_man_url: str = ""
     signer: Signer | None = None
+    secrets: RingFile | None = None
     clock: Clock = system_clock
     http: httpx.Client = field(
         default_factory=lambda: httpx.Client(timeout=PROBE_TIMEOUT, trust_env=False, follow_redirects=False)
@@ -70,6 +74,8 @@ class Watcher:
         self.look_at = self.clock()
 
     def turn(self) -> None:
+        if self.secrets is not None:
+            self.secrets.look()
         if self.clock() >= self.look_at:
             self._look()
         while self._send():
@@ -185,8 +191,8 @@ def from_environment() -> Watcher:
     platform, stack = PlatformSettings.read(file), StackSettings.read(file)
     incidents = IncidentSettings.read(file)
     dead_man = alerts.dead_man_url
-    secrets = (platform.session_secret, platform.session_secret_previous)
-    ring = [secret.get_secret_value() for secret in secrets if secret and secret.get_secret_value()]
+    known = rings(platform, service)
+    signer = Signer(known[SESSION], reports.PURPOSE) if SESSION in known else None
     return Watcher(
         file=alerts.watcher_state_file or stack.state_dir / "watcher.json",
         place=Place(
@@ -196,7 +202,8 @@ def from_environment() -> Watcher:
         probes=incidents.probes_file or stack.state_dir / probe_spool.NAME,
         readyz_url=alerts.watcher_readyz_url or f"{platform.public_app_url.rstrip('/')}{READYZ}",
         dead_man_url=dead_man.get_secret_value() if dead_man else "",
-        signer=Signer(ring, reports.PURPOSE) if ring else None,
+        signer=signer,
+        secrets=RingFile(known, file, {SESSION: [signer.turn]}) if signer else None,
     )
 
 

@@ -22,11 +22,14 @@ from api.core.alerts import reports
 from api.core.alerts.probing import Place, Watch
 from api.core.alerts.reports import Reply, Report, Silenced
 from api.core.crypto import Signer
-from api.core.errors import ProviderError
+from api.core.errors import FirstUserError, ProviderError
 from api.db.engine import make_engine
 from api.providers import probe_spool
 from api.providers.databases.embedded.cluster import Cluster
+from api.providers.secret_stores.local import EnvFile
+from api.providers.secret_stores.variables import VariableStore
 from api.settings import load
+from api.settings.rings import read_rings
 from deployments import watch_file, watcher
 from deployments.bench.places import free_port
 from deployments.local.environment import setting_names
@@ -257,6 +260,42 @@ def test_neither_postgres_nor_prefect_is_in_its_path() -> None:
     assert not {"sqlalchemy", "psycopg", "psycopg_pool", "alembic", "prefect", "fastapi"} & set(
         json.loads(done.stdout.replace("'", '"'))
     )
+
+
+def test_its_reports_go_on_being_heard_after_the_session_secret_was_rotated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the steps of a rotation, against an API that takes each on at once: the watcher may only be as old
+    as what the API still accepts."""
+    file, name = tmp_path / "production.env", "SESSION_SECRET"
+    old, new = "old session secret of the watcher 1", "new session secret of the watcher 2"
+    file.write_text(f"{name}='{old}'\nFIRSTUSER_WATCHER_STATE_FILE='{tmp_path / 'watcher.json'}'\n")
+    monkeypatch.setenv("FIRSTUSER_ENV_FILE", str(file))
+    accepting, heard = Signer([old], reports.PURPOSE), list[bool]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method != "POST":
+            return GREEN
+        try:
+            reports.opened(request.content, request.headers[reports.SIGNATURE], accepting, NOW)
+        except FirstUserError:
+            heard.append(False)
+            return httpx.Response(401)
+        heard.append(True)
+        return httpx.Response(200, content=reports.answer(Reply((), ())))
+
+    made = watcher.from_environment()
+    made.clock, made.http = lambda: NOW, httpx.Client(transport=httpx.MockTransport(answer))
+    stale = replace(made, secrets=None, signer=Signer([old], reports.PURPOSE))
+    store = VariableStore(EnvFile(file))
+    store.put_pending(name, 2, new)
+    for step in (lambda: None, lambda: store.promote(name, 2), lambda: store.retire(name, 1)):
+        step()
+        accepting.turn(read_rings(file)[name])
+        for one in (made, stale):
+            one.look_at = NOW
+            one.turn()
+    assert heard == [True, True, True, True, True, False]
 
 
 @contextmanager
