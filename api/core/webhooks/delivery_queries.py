@@ -122,7 +122,7 @@ with given as (
            response
     from settled where outcome <> 'released'
 )
-select cast(id as text) from settled
+select cast(id as text), claim_id from settled
 """
 
 _HOLD_ENDPOINTS = text("""
@@ -214,11 +214,11 @@ def sweep(session: Session) -> None:
     session.execute(_SWEEP)
 
 
-def settle(session: Session, tried: str) -> set[str]:
-    """The deliveries that were still the caller's. `tried` is a document: arrays of a dozen columns take the
-    driver longer than all else that a delivery costs it."""
+def settle(session: Session, tried: str) -> set[tuple[str, int]]:
+    """The deliveries that were still the caller's, each with its claim. `tried` is a document: arrays of a
+    dozen columns take the driver longer than all else that a delivery costs it."""
     settled = driver_connection(session).execute(_SETTLE, {"tried": tried})
-    return {delivery_id for (delivery_id,) in settled}
+    return {(delivery_id, claim_id) for delivery_id, claim_id in settled}
 
 
 def hold_endpoints(session: Session, ids: Sequence[str]) -> Sequence[RowMapping]:

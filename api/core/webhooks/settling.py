@@ -41,7 +41,7 @@ def settle(session: Session, tried: Sequence[Tried], now: datetime) -> Settled:
     """Endpoints first, in their order: two workers never wait for each other in a circle."""
     disabled = _fare(session, tried, now)
     mine = delivery_queries.settle(session, _document(tried))
-    settled = [one for one in tried if one.claimed.id in mine]
+    settled = [one for one in tried if (one.claimed.id, one.claimed.claim_id) in mine]
     return Settled(
         [one.verdict.outcome for one in settled],
         [one for one in settled if one.verdict.outcome is Outcome.EXHAUSTED],

@@ -1,6 +1,7 @@
 """Claim, act, settle: nothing is lost, nobody settles what is another's, no endpoint stands in the way."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import Engine, text
@@ -59,6 +60,18 @@ def test_a_claim_is_nobody_elses_until_its_lease_ends(session: Session, vault: V
     assert {one.id for one in again} == {one.id for one in first}
     assert settling.settle(session, [tried(one) for one in first], late).outcomes == []
     assert len(settling.settle(session, [tried(one) for one in again], late).outcomes) == 3
+
+
+def test_what_one_worker_claimed_twice_counts_once(session: Session, vault: Vault) -> None:
+    """Its lease ran out under its hands, and both of its tries are settled together."""
+    publish(session, told(session, vault))
+    (first,) = claim(session, vault)
+    late = NOW + LEASE + timedelta(seconds=1)
+    (again,) = claim(session, vault, late)
+    assert first.id == again.id
+    spent = [replace(one, attempts=len(WAITS) - 1) for one in (first, again)]
+    settled = settling.settle(session, [tried(one, BAD, late) for one in spent], late)
+    assert [one.claimed.claim_id for one in settled.exhausted] == [again.claim_id]
 
 
 def test_two_claims_at_once_share_out_the_endpoints(engine: Engine, vault: Vault) -> None:
