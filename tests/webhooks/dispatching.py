@@ -1,6 +1,9 @@
 """A dispatcher over a test's database, and bulk work for it."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -64,6 +67,31 @@ def drain(given: Ports, seconds: float = 60) -> Counter[str]:
         return dispatcher.tally
 
     return uvloop.run(run())
+
+
+def dispatcher(url: str, place: str = "never", after: int = 1, off_s: float = 0) -> subprocess.Popen[bytes]:
+    """A process that is killed at a place, see `doomed`."""
+    command = [sys.executable, "-m", "tests.webhooks.doomed", url, place, str(after), str(off_s)]
+    return subprocess.Popen(command, env=dict(os.environ), stdout=subprocess.PIPE)
+
+
+def claimed(engine: Engine) -> int:
+    with Session(engine) as session:
+        query = text("select coalesce(sum(claimed), 0) from webhook_lanes where claimed_until is not null")
+        return session.execute(query).scalar_one()
+
+
+def end_leases(engine: Engine) -> None:
+    """A minute passes."""
+    over = "update webhook_lanes set claimed_until = now() - interval '1 s' where claimed_until is not null"
+    with Session(engine) as session, session.begin():
+        session.execute(text(over))
+
+
+def sent(engine: Engine) -> set[str]:
+    with Session(engine) as session:
+        ids = session.scalars(text("select 'msg_' || replace(id::text, '-', '') from webhook_messages"))
+        return set(ids)
 
 
 def clear(engine: Engine) -> None:

@@ -1,10 +1,7 @@
 """Dispatchers killed for real, at every place where it could hurt: nothing is lost, and what comes twice is
 no more than was in flight and has the same webhook-id."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +14,18 @@ from sqlalchemy.orm import Session
 from api.core.crypto import Vault
 from api.providers.databases.embedded.cluster import Cluster
 from tests.webhooks.bulk_receiver import BulkReceiver, bulk_receiving
-from tests.webhooks.dispatching import clear, drain, in_the_past, open_deliveries, ports, work
+from tests.webhooks.dispatching import (
+    claimed,
+    clear,
+    dispatcher,
+    drain,
+    end_leases,
+    in_the_past,
+    open_deliveries,
+    ports,
+    sent,
+    work,
+)
 
 PLACES = ["before-send", "after-send", "after-response", "while-settling"]
 
@@ -28,30 +36,6 @@ def receiver(engine: Engine) -> Iterator[BulkReceiver]:
     with bulk_receiving() as opened:
         yield opened
     clear(engine)
-
-
-def dispatcher(url: str, place: str = "never", after: int = 1) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.webhooks.doomed", url, place, str(after)]
-    return subprocess.Popen(command, env=dict(os.environ), stdout=subprocess.PIPE)
-
-
-def claimed(engine: Engine) -> int:
-    with Session(engine) as session:
-        query = text("select coalesce(sum(claimed), 0) from webhook_lanes where claimed_until is not null")
-        return session.execute(query).scalar_one()
-
-
-def end_leases(engine: Engine) -> None:
-    """A minute passes."""
-    over = "update webhook_lanes set claimed_until = now() - interval '1 s' where claimed_until is not null"
-    with Session(engine) as session, session.begin():
-        session.execute(text(over))
-
-
-def sent(engine: Engine) -> set[str]:
-    with Session(engine) as session:
-        ids = session.scalars(text("select 'msg_' || replace(id::text, '-', '') from webhook_messages"))
-        return set(ids)
 
 
 def test_killed_at_every_place_nothing_is_lost(

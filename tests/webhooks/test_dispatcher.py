@@ -2,21 +2,29 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import uvloop
+from psycopg import OperationalError as DriverOperationalError
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from api.core.crypto import Vault
-from api.core.webhooks import secrets, signing
+from api.core.errors import Refused
+from api.core.webhooks import dispatcher, secrets, signing
 from api.core.webhooks.attempts import Attempt
+from api.core.webhooks.breaker import AHEAD
+from api.core.webhooks.claiming import Claimed
+from api.core.webhooks.dispatcher import Dispatcher
 from tests.product import NOW
 from tests.receiver import receiving
 from tests.webhooks.bulk_receiver import BulkReceiver, bulk_receiving
-from tests.webhooks.dispatching import clear, drain, open_deliveries, ports, work
+from tests.webhooks.dispatching import clear, drain, open_deliveries, ports, sent, work
 
 
 @pytest.fixture
@@ -34,6 +42,25 @@ def test_everything_due_arrives_once(engine: Engine, vault: Vault, receiver: Bul
     assert (tally["claimed"], tally["delivered"], open_deliveries(engine)) == (2000, 2000, 0)
     assert len(receiver.ids) == len({message for _, message in receiver.ids}) == 2000
     assert max(receiver.most_flying.values()) <= 8
+
+
+class SlowClaimer(Dispatcher):
+    """Hears of a claim that found nothing when all that was in flight has been settled since."""
+
+    def _claim_now(self) -> tuple[Sequence[Claimed], datetime, float]:
+        found = super()._claim_now()
+        while not found[0] and self._claimed:
+            time.sleep(0.01)
+        return found
+
+
+def test_a_lane_that_is_freed_during_a_claim_is_not_left_behind(
+    engine: Engine, vault: Vault, receiver: BulkReceiver
+) -> None:
+    work(engine, vault, [receiver.url("/slow/50")], 8 * AHEAD + 1)  # one more than is handed out at once
+    given = ports(engine, vault)
+    uvloop.run(SlowClaimer(given, poll_s=0.1).run(asyncio.Event(), until_empty=True))
+    assert open_deliveries(engine) == 0
 
 
 def test_what_arrives_is_signed_over_its_bytes(engine: Engine, vault: Vault) -> None:
@@ -60,29 +87,92 @@ class SlowSender:
         return Attempt(None, 200, 500, "ok", "127.0.0.1")
 
 
-def test_a_secret_that_ends_signs_nothing_that_was_claimed_before(engine: Engine, vault: Vault) -> None:
-    (integration,) = work(engine, vault, ["http://127.0.0.1:1/slow"], 8, concurrency=1)
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """`late`: what was claimed before the rotation, and sent when the dispatcher must have noticed it."""
+
+    old: str
+    fresh: str
+    late: list[tuple[dict[str, str], bytes]]
+
+    def genuine(self, secret: str) -> set[bool]:
+        return {self._genuine(secret, headers, body) for headers, body in self.late}
+
+    def _genuine(self, secret: str, headers: dict[str, str], body: bytes) -> bool:
+        now = datetime.fromtimestamp(int(headers[signing.TIMESTAMP]), UTC)
+        return signing.verify([secret], headers, body, now) is signing.Verdict.GENUINE
+
+
+def rotated_under_way(engine: Engine, vault: Vault, count: int, notice_s: float) -> Rotated:
+    (integration,) = work(engine, vault, ["http://127.0.0.1:1/slow"], count, concurrency=1)
+    before = sent(engine)  # a rotation is told of, too
     sender = SlowSender()
 
-    def rotate() -> tuple[str, float]:
+    def rotate() -> tuple[str, str, float]:
         while not sender.sent:
             time.sleep(0.01)
         with Session(engine) as session, session.begin():
             now = session.execute(text("select clock_timestamp()")).scalar_one()
+            (old,) = secrets.valid(session, vault, integration, now)
             made = secrets.rotate(session, vault, integration, timedelta(0), now, "test", forced=True)[1]
-        return made, time.time()
+        return old, made, time.time()
 
     with ThreadPoolExecutor(1) as pool:
         rotating = pool.submit(rotate)
         drain(ports(engine, vault, sender))
-        fresh, at = rotating.result()
-    late = [(headers, body) for sent_at, headers, body in sender.sent if sent_at > at + 2.2]
-    assert len(late) >= 2  # they were all claimed at once, before it
-    for headers, body in late:
-        now = datetime.fromtimestamp(int(headers[signing.TIMESTAMP]), UTC)
-        assert signing.verify([fresh], headers, body, now) is signing.Verdict.GENUINE
-        assert len(headers[signing.SIGNATURE].split()) == 1
+        old, fresh, at = rotating.result()
     clear(engine)
+    late = [
+        (headers, body)
+        for sent_at, headers, body in sender.sent
+        if sent_at > at + notice_s and headers[signing.ID] in before
+    ]
+    return Rotated(old, fresh, late)
+
+
+def test_a_secret_that_ends_signs_nothing_that_was_claimed_before(engine: Engine, vault: Vault) -> None:
+    rotated = rotated_under_way(engine, vault, 8, notice_s=2.2 * dispatcher.KEYS_GOOD_FOR_S)
+    assert len(rotated.late) >= 2
+    assert rotated.genuine(rotated.fresh) == {True}
+    assert rotated.genuine(rotated.old) == {False}
+    assert {len(headers[signing.SIGNATURE].split()) for headers, _ in rotated.late} == {1}
+
+
+def test_without_reading_them_again_the_ended_secret_would_go_on_signing(
+    engine: Engine, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the test above would see."""
+    monkeypatch.setattr(dispatcher, "KEYS_GOOD_FOR_S", 3600.0)
+    rotated = rotated_under_way(engine, vault, 4, notice_s=0)
+    assert len(rotated.late) >= 1
+    assert (rotated.genuine(rotated.old), rotated.genuine(rotated.fresh)) == ({True}, {False})
+
+
+@pytest.mark.parametrize(
+    ("error", "ends"),
+    [(DriverOperationalError("gone"), False), (Refused("No data key opens it."), True)],
+)
+def test_secrets_that_cannot_be_read_again_are_no_silent_matter(
+    engine: Engine, vault: Vault, monkeypatch: pytest.MonkeyPatch, error: Exception, ends: bool
+) -> None:
+    """With the database away they are read later; any other failure ends the dispatcher, which settles what
+    flies and gives the rest back."""
+    work(engine, vault, ["http://127.0.0.1:1/slow"], 5, concurrency=1)
+    monkeypatch.setattr(dispatcher, "KEYS_GOOD_FOR_S", 0.1)
+    failures: list[Exception] = []
+
+    def fails(*_given: object) -> None:
+        failures.append(error)
+        raise error
+
+    monkeypatch.setattr(Dispatcher, "_keys_now", fails)
+    sender = SlowSender()
+    with pytest.raises(type(error)) if ends else nullcontext():
+        drain(ports(engine, vault, sender))
+    left = open_deliveries(engine)
+    clear(engine)
+    assert left == 5 - len(sender.sent)
+    assert (left > 0, len(failures) == 1) == (ends, ends)
 
 
 def test_one_that_hangs_keeps_nobody_waiting(engine: Engine, vault: Vault, receiver: BulkReceiver) -> None:

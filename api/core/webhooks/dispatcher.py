@@ -105,9 +105,10 @@ class Dispatcher:
         settling_all = asyncio.create_task(self._settle_all(stop))
         freshening = asyncio.create_task(self._freshen_keys())
         try:
-            while not stop.is_set() and not settling_all.done():
+            while not (stop.is_set() or settling_all.done() or freshening.done()):
+                busy = self._claimed > 0  # what is settled during a claim may leave a lane with something due
                 found = await self._claim() if self._backlog() < BACKLOG else -1
-                if found == 0 and until_empty and not self._claimed:
+                if found == 0 and until_empty and not busy:
                     break
                 if found <= 0:
                     await self._pause(found)
@@ -117,6 +118,7 @@ class Dispatcher:
             self._give_back_waiting()
             self._changed.set()
             await settling_all
+            await _end(freshening)
 
     def _backlog(self) -> int:
         """Endpoints that hang do not count: nobody else waits for them."""
@@ -283,3 +285,10 @@ class Dispatcher:
             raise RuntimeError("nothing was claimed yet")
         read, at = self._clock
         return read + timedelta(seconds=monotonic() - at)
+
+
+async def _end(cancelled: asyncio.Task[None]) -> None:
+    """What it failed with before is raised."""
+    await asyncio.wait({cancelled})
+    if not cancelled.cancelled():
+        cancelled.result()
