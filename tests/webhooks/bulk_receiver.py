@@ -15,6 +15,7 @@ from threading import Event, Thread
 class BulkReceiver:
     port: int = 0
     ids: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # (path, webhook-id)
+    stamps: list[int] = field(default_factory=list[int])  # webhook-timestamp
     answered: Counter[str] = field(default_factory=Counter[str])  # webhook-id → 2xx answers
     flying: Counter[str] = field(default_factory=Counter[str])
     most_flying: Counter[str] = field(default_factory=Counter[str])
@@ -47,6 +48,7 @@ class _Connection(asyncio.Protocol):
             if len(rest) < length:
                 return
             self._seen = rest[length:]
+            self._receiver.stamps.append(int(headers[b"webhook-timestamp"]))
             self._answer(lines[0].split(b" ")[1].decode(), headers[b"webhook-id"].decode())
 
     def _answer(self, path: str, message: str) -> None:

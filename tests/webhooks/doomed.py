@@ -1,16 +1,22 @@
-"""A dispatcher that a real SIGKILL ends at a named place: `python -m tests.webhooks.doomed URL PLACE AFTER`.
+"""A dispatcher that a real SIGKILL ends: `python -m tests.webhooks.doomed URL PLACE AFTER OFF`. The places:
 
-before-send · after-send · after-response · while-settling · never (it drains what is due and says its tally)
+before-send · after-send · after-response · while-settling · before-page (given up, the alert not raised yet)
+· after-page (both committed, nobody told yet) · never (it drains what is due and says its tally)
+The clock of its host is wrong by OFF seconds.
 """
 
 import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
+from time import time
 
+import time_machine
 import uvloop
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from api.core.crypto import Vault, data_keys
@@ -18,6 +24,7 @@ from api.core.webhooks.attempts import Attempt
 from api.core.webhooks.dispatcher import Dispatcher, Ports
 from api.core.webhooks.settling import Settled
 from api.db.engine import make_engine, session_scope
+from api.dispatching import page
 from api.providers.webhooks.curl import CurlSender
 from tests.product import DATA_KEY
 
@@ -29,6 +36,7 @@ class Doom:
         self._place = place
         self._left = after
         self._sender = CurlSender(loopback_allowed=True, deadline_s=5)
+        self._paging: Session | None = None
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Attempt:
         self.passes("before-send")
@@ -39,8 +47,19 @@ class Doom:
         self.passes("after-response")
         return attempt
 
-    def settled(self, _session: Session, _settled: Settled, _now: datetime) -> None:
+    def settled(self, session: Session, settled: Settled, now: datetime) -> None:
         self.passes("while-settling")
+        if settled.exhausted:
+            self.passes("before-page")
+            self._paging = session
+        page("test", session, settled, now)
+
+    @contextmanager
+    def transaction(self, engine: Engine) -> Generator[Session]:
+        with session_scope(engine) as session:
+            yield session
+        if session is self._paging:
+            self.passes("after-page")
 
     def passes(self, place: str) -> None:
         if place == self._place:
@@ -52,7 +71,7 @@ class Doom:
 async def run(url: str, doom: Doom) -> None:
     engine = make_engine(url, pool_size=3, application_name="doomed")
     given = Ports(
-        transaction=lambda: session_scope(engine),
+        transaction=lambda: doom.transaction(engine),
         vault=Vault(data_keys(DATA_KEY)),
         sender=doom,
         may_send=lambda _session: lambda _id: True,
@@ -65,4 +84,5 @@ async def run(url: str, doom: Doom) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(run(sys.argv[1], Doom(sys.argv[2], int(sys.argv[3]))))
+    with time_machine.travel(time() + float(sys.argv[4])):
+        uvloop.run(run(sys.argv[1], Doom(sys.argv[2], int(sys.argv[3]))))
