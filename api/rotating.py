@@ -18,6 +18,7 @@ from api.core.errors import Conflict, FirstUserError
 from api.core.founders import service as founders
 from api.core.ports import Messenger
 from api.core.rotation import due, reencryption, service
+from api.core.rotation.archive import Backups
 from api.core.rotation.cadence import PLATFORM_KINDS, Dated
 from api.core.rotation.kinds import Kind, Proof
 from api.core.rotation.machine import Machine
@@ -30,7 +31,7 @@ from api.providers.secret_kinds.api_keys import ApiKeys
 from api.providers.secret_kinds.calls import ProductCalls
 from api.providers.secret_kinds.live_checks import LiveCheck, NoCheck, SessionCheck, WidgetCheck
 from api.providers.secret_kinds.partners import Partners
-from api.providers.secret_kinds.platform import PlatformSecret, random_key, random_text
+from api.providers.secret_kinds.platform import Archive, Freed, PlatformSecret, random_key, random_text
 from api.providers.secret_kinds.webhook_secrets import WebhookSecrets
 from api.providers.secret_stores import secret_stores
 from api.providers.secret_stores.local import EnvFile
@@ -102,12 +103,14 @@ class Rotations:
         return Rotated(self._run(rotation_id), plaintext)
 
     def end_overlap(self, rotation_id: str, by: str) -> RotationView:
-        """Raises `Conflict`."""
+        """Raises `Conflict`; `old_one_needed` when backups need it, and it stays for them."""
         machine = self.machine
         with machine.transaction() as session:
             found = service.get(session, rotation_id)
             service.end_overlap(session, machine.kinds[found.kind], rotation_id, by, machine.clock())
-        return self._run(rotation_id)
+        found = self._run(rotation_id)
+        service.check_not_kept(found, machine.clock())
+        return found
 
     def ended_by_hand(self, name: str, reference: str, by: str) -> RotationView | None:
         """Somebody has ended an old one that a rotation still had in its overlap: that one goes on."""
@@ -189,6 +192,7 @@ def platform_secrets(
         WEBHOOK: "Webhooks of partners without a secret of their own",
         DATA_KEY: "Personal data at rest",
     }
+    archive = Archive(partial(reencrypted, transaction, stores), partial(backups, settings))
     return [
         PlatformSecret(
             kind=kind,
@@ -200,13 +204,13 @@ def platform_secrets(
             check=checks[name],
             clock=clock,
             generate=random_key if name == DATA_KEY else random_text,
-            before_retirement=partial(reencrypted, transaction, stores) if name == DATA_KEY else _nothing,
+            archive=archive if name == DATA_KEY else None,
         )
         for name, kind in PLATFORM_KINDS.items()
     ]
 
 
-def reencrypted(transaction: Transaction, stores: Sequence[SecretStore]) -> Sequence[Proof]:
+def reencrypted(transaction: Transaction, stores: Sequence[SecretStore]) -> Freed:
     """Everything is sealed with the current key, seen by opening samples with it alone."""
     stages = (Stage.CURRENT, Stage.PREVIOUS)
     found = {held.stage for held in stores[0].describe(DATA_KEY)}
@@ -214,11 +218,20 @@ def reencrypted(transaction: Transaction, stores: Sequence[SecretStore]) -> Sequ
     moved = reencryption.reencrypt(transaction, Vault(keys), lambda _progress: None)
     proof = reencryption.prove(transaction, keys[0])
     said = f"{moved.rows} rows moved, {proof.opened} of {proof.sampled} samples open"
-    return [Proof("stored data needs the old one no more", proof.holds, "all with the new key alone", said)]
+    name, expected = "stored data is sealed with the current one", "all opens with it alone"
+    return Freed(moved.rows, Proof(name, proof.holds, expected, said))
 
 
-def _nothing() -> Sequence[Proof]:
-    return []
+def backups(settings: Settings) -> Backups:
+    """What a restore may start from. May raise `ProviderError`."""
+    retention = timedelta(days=settings.drills.backup_retention_days)
+    if not settings.stack.embedded:
+        return Backups(None, retention)
+    # Imported here: boto3 costs every API process a third of a second and 30 MB.
+    from api.providers.databases.registry import database_provider
+
+    points = database_provider(settings).restore_points()
+    return Backups([point.earliest for point in points], retention)
 
 
 def _shared(settings: Settings) -> Sequence[SecretStore]:

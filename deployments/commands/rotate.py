@@ -170,7 +170,7 @@ def _print(one: RotationView, now: datetime) -> None:
     if one.problem:
         err.print(f"  [red]not proven:[/red] {one.problem}")
     elif wait := one.waits(now):
-        until = f" until {one.overlap_until:%Y-%m-%d %H:%M} UTC" if one.overlap_until else ""
+        until = f" until {one.rests_until:%Y-%m-%d %H:%M} UTC" if one.rests_until else ""
         out.print(f"  rests: {wait.value}{until}")
 
 

@@ -10,11 +10,13 @@ SOON = timedelta(days=14)
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`grace`: how long old and new overlap unless somebody says otherwise, at most `longest`."""
+    """`grace`: how long old and new overlap unless somebody says otherwise, at most `longest`.
+    `archived`: backups hold what it has sealed."""
 
     cadence: timedelta
     grace: timedelta
     longest: timedelta
+    archived: bool = False
 
 
 _PARTNER = Policy(timedelta(days=90), timedelta(hours=24), timedelta(days=7))
@@ -28,7 +30,7 @@ POLICIES: Mapping[str, Policy] = {
     # a widget token lives for 10 minutes at most
     "widget": Policy(_PLATFORM, timedelta(hours=1), timedelta(days=7)),
     "webhook_signing": Policy(_PLATFORM, timedelta(hours=24), timedelta(days=7)),
-    "data_key": Policy(_PLATFORM, timedelta(hours=24), timedelta(days=30)),
+    "data_key": Policy(_PLATFORM, timedelta(hours=24), timedelta(days=30), archived=True),
     "database": Policy(_PLATFORM, timedelta(minutes=10), timedelta(days=7)),
 }
 

@@ -47,7 +47,18 @@ class RotationView:
     def standing(self) -> Standing:
         unseen = self.handover is not None and self.handed_over_at is None
         told = self.told_at is not None
-        return Standing(self.state, self.step, self.mode, unseen, told, self.overlap_until)
+        return Standing(self.state, self.step, self.mode, unseen, told, self.overlap_until, self.kept_until)
+
+    @property
+    def kept_until(self) -> datetime | None:
+        """Backups need the old one until then, at least."""
+        known = self.detail.get("kept_until")
+        return datetime.fromisoformat(known) if known else None
+
+    @property
+    def rests_until(self) -> datetime | None:
+        moments = [one for one in (self.overlap_until, self.kept_until) if one]
+        return max(moments, default=None)
 
     def waits(self, now: datetime) -> Wait | None:
         return steps.waits(self.standing, now)
@@ -56,11 +67,11 @@ class RotationView:
         """One word for people: the step, or that it rests, or how it ended."""
         if self.state is not State.RUNNING:
             return self.state.value
-        return "overlap" if self.waits(now) is Wait.GRACE else self.step.value
+        return "overlap" if self.waits(now) in {Wait.GRACE, Wait.KEPT} else self.step.value
 
     def to_json(self, now: datetime) -> dict[str, Any]:
         """For `--json` and evidence: no value, sealed or not."""
-        moments = ("started_at", "proven_at", "handed_over_at", "overlap_until", "retired_at", "ended_at")
+        moments = ("started_at", "proven_at", "handed_over_at", "overlap_until", "kept_until", "retired_at")
         wait = self.waits(now) if self.state is State.RUNNING else None
         return {
             "id": self.id,
@@ -80,7 +91,7 @@ class RotationView:
             "problem": self.problem,
             "detail": dict(self.detail),
             "proofs": [dict(proof) for proof in self.proofs],
-            **{name: _iso(getattr(self, name)) for name in moments},
+            **{name: _iso(getattr(self, name)) for name in (*moments, "ended_at")},
         }
 
 

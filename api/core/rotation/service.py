@@ -14,7 +14,7 @@ from api.core.rotation.cadence import POLICIES
 from api.core.rotation.kinds import Kind, Proof
 from api.core.rotation.models import RotationRow
 from api.core.rotation.records import RotationView, VersionView, version_view, view
-from api.core.rotation.steps import Mode, State, Step
+from api.core.rotation.steps import Mode, State, Step, Wait
 
 EVIDENCE_STREAM = "rotations"
 
@@ -35,12 +35,14 @@ def begin(
     """Open a rotation and mint its version. One that has not come to its overlap is continued instead.
 
     Raises `NotFound`, `Refused` (grace out of range), `Conflict` (`rotation_in_progress`: an old one is
-    still valid) unless `forced` or in an incident: then the earlier one's end stands and this one's comes."""
+    still valid) unless `forced` or in an incident: then the earlier one's end stands and this one's comes.
+    `old_one_needed` whatever is said: a key that still opens something would be lost."""
     grace = _grace(kind, mode, grace)
     queries.hold_name(session, name)
     for earlier in queries.running(session, name):
         if earlier.overlap_until is None:
             return _continued(session, earlier, mode, grace)
+        _check_archive(kind, view(earlier))
         _supersede(session, earlier, forced or mode is Mode.INCIDENT, now)
     from_version, to_version = _versions(session, kind, name, now)
     row = RotationRow(
@@ -90,6 +92,9 @@ def settle(
     elif any(proof.blocks for proof in proofs):
         row.problem = "; ".join(f"{one.name}: {one.observed}" for one in proofs if one.blocks)
         note(session, row, found.step, proofs, now, "rotation.not_proven")
+    elif view(row).waits(now) is Wait.KEPT:
+        row.problem = ""
+        note(session, row, found.step, proofs, now, "rotation.kept")
     else:
         _enter[found.step](session, kind, row, now)
         advance(session, row, found.step, proofs, now)
@@ -144,7 +149,8 @@ _enter = {
 
 
 def end_overlap(session: Session, kind: Kind, rotation_id: str, by: str, now: datetime) -> RotationView:
-    """Somebody says that the old one is not needed any more. Raises `Conflict` outside of the overlap."""
+    """Somebody says that the old one is not needed any more; whether backups need it is looked at again.
+    Raises `Conflict` outside of the overlap."""
     row = _locked(session, rotation_id)
     if row.state != State.RUNNING.value or row.step != Step.RETIRE.value or row.overlap_until is None:
         raise Conflict(
@@ -156,6 +162,7 @@ def end_overlap(session: Session, kind: Kind, rotation_id: str, by: str, now: da
         row.overlap_until = now
         row.detail = {**row.detail, "ended_by": by}
         note(session, row, Step.RETIRE, [], now, "rotation.ended_early")
+    row.detail = {key: value for key, value in row.detail.items() if key != "kept_until"}
     session.flush()
     return view(row)
 
@@ -255,6 +262,26 @@ def keep_witness(session: Session, rotation_id: str, sealed: bytes) -> None:
     _locked(session, rotation_id).witness = sealed
 
 
+def keep_old(session: Session, rotation_id: str, freed_at: datetime, until: datetime) -> None:
+    """See `archive.kept_until`: it stays, as one that only reads."""
+    row = _locked(session, rotation_id)
+    row.detail = {**row.detail, "freed_at": freed_at.isoformat(), "kept_until": until.isoformat()}
+
+
+def check_not_kept(found: RotationView, now: datetime) -> None:
+    """Raises `Conflict` (`old_one_needed`), which says when it may be retired."""
+    if found.waits(now) is not Wait.KEPT:
+        return
+    freed, until = datetime.fromisoformat(found.detail["freed_at"]), found.kept_until
+    raise Conflict(
+        f"Version {found.from_version} of {found.name} cannot be retired before {until:%Y-%m-%d %H:%M} UTC:"
+        f" backups of before {freed:%Y-%m-%d %H:%M} UTC can be restored, and only it opens what they hold."
+        " Nothing is sealed with it any more.",
+        fix="There is nothing to do: the hourly flow retires it when no such backup is left.",
+        code="old_one_needed",
+    )
+
+
 def pending(session: Session, kind: str) -> list[str]:
     """The references of versions that are nobody's first choice yet."""
     return list(queries.pending_references(session, kind))
@@ -295,6 +322,18 @@ def _grace(kind: Kind, mode: Mode, asked: timedelta | None) -> timedelta:
             f"The grace period is not between 0 seconds and {days:g} days.", fix="Choose one that is."
         )
     return grace
+
+
+def _check_archive(kind: Kind, earlier: RotationView) -> None:
+    """Stores hold two versions: a third would drop one that rows or backups are sealed with."""
+    if not POLICIES[kind.kind].archived or earlier.step is not Step.RETIRE:
+        return
+    raise Conflict(
+        f"Version {earlier.from_version} of {earlier.name} is still needed to read what it has sealed, until"
+        f" {earlier.rests_until:%Y-%m-%d %H:%M} UTC at least, and would be lost.",
+        fix=f"`firstuser rotate retire {earlier.id}` ends it, or says what needs it; then rotate again.",
+        code="old_one_needed",
+    )
 
 
 def _continued(session: Session, row: RotationRow, mode: Mode, grace: timedelta) -> RotationView:

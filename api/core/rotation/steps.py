@@ -51,13 +51,14 @@ class Wait(StrEnum):
     """Why a rotation rests; the value is what people read."""
 
     GRACE = "the old one is still valid"
+    KEPT = "the old one opens backups that may be restored, and is used for nothing else"
     PICK_UP = "nobody has picked the new one up yet"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What decisions are made of. `awaits_pick_up`: its new value is for a person who has not seen it;
-    `told`: they know that there is one."""
+    `told`: they know that there is one; `kept_until`: until then backups need the old one."""
 
     state: State
     step: Step
@@ -65,6 +66,7 @@ class Standing:
     awaits_pick_up: bool
     told: bool
     overlap_until: datetime | None
+    kept_until: datetime | None = None
 
 
 def after(step: Step) -> Step | None:
@@ -81,6 +83,8 @@ def waits(standing: Standing, now: datetime) -> Wait | None:
         return Wait.PICK_UP
     if standing.step is Step.RETIRE and standing.overlap_until and now < standing.overlap_until:
         return Wait.GRACE
+    if standing.step is Step.RETIRE and standing.kept_until and now < standing.kept_until:
+        return Wait.KEPT
     return None
 
 

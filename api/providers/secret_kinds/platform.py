@@ -8,7 +8,7 @@ import secrets
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic, sleep
 
@@ -18,6 +18,7 @@ from api.core.clock import Clock
 from api.core.crypto import Vault, fingerprint
 from api.core.errors import Conflict, NotFound, Unavailable
 from api.core.rotation import readers, service
+from api.core.rotation.archive import Backups, kept_until
 from api.core.rotation.cadence import Held
 from api.core.rotation.kinds import Current, Proof
 from api.core.rotation.models import RotationRow
@@ -39,8 +40,25 @@ def random_key() -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Freed:
+    """`moved`: rows that were not sealed with the current one until now."""
+
+    moved: int
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """`free` brings everything live to the current version; it may be called again. May raise
+    `ProviderError`."""
+
+    free: Callable[[], Freed]
+    backups: Callable[[], Backups]
+
+
+@dataclass(frozen=True, slots=True)
 class PlatformSecret:
-    """`stores`: everything that carries it. `before_retirement` is done while old and new are there."""
+    """`stores`: everything that carries it. `archive`: of one that seals what lasts."""
 
     kind: str
     name: str
@@ -51,7 +69,7 @@ class PlatformSecret:
     check: LiveCheck
     clock: Clock
     generate: Callable[[], str] = random_text
-    before_retirement: Callable[[], Sequence[Proof]] = field(default=list)
+    archive: Archive | None = None
     wait_s: float = WAIT_S
 
     held_by_partner = False
@@ -114,9 +132,12 @@ class PlatformSecret:
         """Stores and processes hold both; nothing of it is in the database."""
 
     def retire(self, rotation: RotationView) -> Sequence[Proof]:
-        proofs = [*self.before_retirement(), *self._witnessed(rotation)]
+        freed = self.archive.free() if self.archive else None
+        proofs = [*([freed.proof] if freed else []), *self._witnessed(rotation)]
         if any(one.blocks for one in proofs):
             return proofs
+        if self.archive and freed and (kept := self._kept(rotation, self.archive, freed)):
+            return [*proofs, kept]
         for store in self.stores:
             held = store.describe(self.name)
             current, previous = at(held, Stage.CURRENT), at(held, Stage.PREVIOUS)
@@ -153,12 +174,27 @@ class PlatformSecret:
                 store.promote(self.name, previous.version)
         old = str(rotation.detail["previous"])
         self._wait(rotation, "prefer the old one", lambda one: one.prefers(self.name, old))
+        if self.archive and (blocking := self.archive.free().proof).blocks:
+            raise Conflict(f"{blocking.name}: {blocking.observed}.", fix="Run it again.")
         for store in self.stores:
-            store.retire(self.name, rotation.to_version)
+            if self.archive is None or at(store.describe(self.name), Stage.PENDING):
+                store.retire(self.name, rotation.to_version)
         return [Proof("every process runs the old one", True, "first everywhere", "first everywhere")]
 
     def rolled_back(self, session: Session, row: RotationRow, now: datetime) -> None:
         """Nothing of it is in the database."""
+
+    def _kept(self, rotation: RotationView, archive: Archive, freed: Freed) -> Proof | None:
+        """None when no backup needs the old one."""
+        now, known = self.clock(), rotation.detail.get("freed_at")
+        freed_at = datetime.fromisoformat(known) if known and not freed.moved else now
+        until = kept_until(archive.backups(), freed_at, now)
+        if until is None:
+            return None
+        with self.transaction() as session:
+            service.keep_old(session, rotation.id, freed_at, until)
+        said = f"there is one of before {freed_at:%Y-%m-%d %H:%M} UTC: kept until {until:%Y-%m-%d %H:%M} UTC"
+        return Proof("no backup needs the old one", False, "none to restore from", said, required=False)
 
     def _minted(self, rotation: RotationView) -> str:
         """The new value: that of whichever store has it already, or a fresh one."""

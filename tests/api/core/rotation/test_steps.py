@@ -1,5 +1,6 @@
 """The machine's decisions: pure, over every state there is."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 
@@ -32,6 +33,9 @@ def test_nothing_is_retired_while_its_overlap_runs_and_nobody_is_cut_off_unseen(
     unseen = standing.awaits_pick_up and standing.told
     if standing.step is Step.OVERLAP and unseen:
         assert (waits is Wait.PICK_UP) is (standing.mode is not Mode.INCIDENT)
+    backed = steps.waits(replace(standing, kept_until=NOW + DAY), NOW)
+    assert backed is (waits or (Wait.KEPT if standing.step is Step.RETIRE else None)), "an incident or not"
+    assert steps.waits(replace(standing, kept_until=NOW), NOW) is waits
     if standing.step not in {Step.OVERLAP, Step.RETIRE}:
         assert waits is None
 

@@ -4,7 +4,7 @@ before goes on working through the overlap, and is refused after it. A partner's
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
@@ -13,11 +13,15 @@ import httpx
 import pytest
 
 from api.core.access import holders
+from api.core.backups.catalogue import BackupRecord
 from api.core.chat.token import Bearer
 from api.core.crypto import Vault, data_keys
+from api.core.errors import Conflict, Refused
 from api.core.founders.models import Founder
 from api.core.rotation.steps import Mode, State, Step
+from api.providers.databases.embedded.catalogue import Catalogue
 from api.providers.databases.embedded.cluster import Cluster
+from api.providers.databases.embedded.provider import EmbeddedDatabase
 from api.providers.messaging.outbox import Outbox
 from api.providers.secret_kinds.live_checks import CHAT, ME
 from api.settings import Settings
@@ -47,6 +51,9 @@ def served(cluster: Cluster, cluster_settings: Settings, tmp_path: Path, file: P
     """On a database of its own: what is sealed there moves to other keys."""
     url = new_database(cluster)
     settings = product_settings(cluster_settings, url, tmp_path)
+    stack = settings.stack.model_copy(update={"embedded": True})
+    store = settings.store.model_copy(update={"url": ""})
+    settings = replace(settings, stack=stack, store=store)
     seed(url, settings, 0.003, datetime.now(UTC))
     with serving(settings, file) as found:
         yield found
@@ -154,3 +161,59 @@ def test_the_way_back_makes_the_old_one_first_again(
     with Traffic(callers).flowing():
         assert rotations.machine.roll_back(made.id, "test").state is State.ROLLED_BACK
     assert read_rings(file)[SESSION] == before and callers["founder"]().status_code == 200
+
+
+def a_backup(of: datetime) -> BackupRecord:
+    return BackupRecord(f"b{of:%H%M%S%f}", "full", None, 1, 1, 2, of, of, "1", "18.0", 1, 1)
+
+
+def test_a_data_key_outlives_every_backup_that_was_sealed_with_it(served: Served, file: Path) -> None:
+    """In an incident too: then it opens, and seals nothing."""
+    catalogue = Catalogue(EmbeddedDatabase.from_settings(served.settings).store)
+    old = a_backup(datetime.now(UTC))
+    catalogue.save(old)
+    rotations, first = served.services.rotations, read_rings(file)[DATA_KEY][0]
+    in_the_backup = served.services.vault.seal("+15550100", "fnd_1")
+    made = rotations.rotate(DATA_KEY, mode=Mode.INCIDENT, by="test", shown=False, reason="leaked").rotation
+    assert made.step is Step.RETIRE and made.phase(datetime.now(UTC)) == "overlap" and not made.problem
+    second = read_rings(file)[DATA_KEY][0]
+    assert read_rings(file)[DATA_KEY] == [second, first] != [first]
+    assert served.services.vault.open(in_the_backup, "fnd_1") == "+15550100"
+    alone = Vault(data_keys(second))
+    assert alone.open(served.services.vault.seal("new", "x"), "x") == "new"
+    with served.services.transaction() as session:
+        for founder in session.query(Founder).all():
+            assert alone.open(founder.phone_cipher, founder.id).startswith("+")
+    day = f"{datetime.now(UTC) + timedelta(days=14):%Y-%m-%d}"
+    with pytest.raises(Conflict, match=f"cannot be retired before {day}"):
+        rotations.end_overlap(made.id, "test")
+    for mode in (Mode.INCIDENT, Mode.SCHEDULED):  # a third one would leave no room for it
+        with pytest.raises(Conflict, match="would be lost"):
+            rotations.rotate(DATA_KEY, mode=mode, by="test", shown=False, reason="again", forced=True)
+    assert [one.id for one in rotations.machine.finish(DATA_KEY)] == [made.id]
+    assert read_rings(file)[DATA_KEY] == [second, first]
+    catalogue.save(a_backup(datetime.now(UTC)))
+    with pytest.raises(Conflict):
+        rotations.end_overlap(made.id, "test")
+    catalogue.remove(old.id)
+    assert rotations.end_overlap(made.id, "test").state is State.DONE
+    assert read_rings(file)[DATA_KEY] == [second]
+    with pytest.raises(Refused, match="not in the ring"):
+        served.services.vault.open(in_the_backup, "fnd_1")
+
+
+def test_what_a_new_data_key_has_sealed_survives_the_way_back(served: Served, file: Path) -> None:
+    rotations, vault = served.services.rotations, served.services.vault
+    first = read_rings(file)[DATA_KEY][0]
+    made = rotations.rotate(DATA_KEY, mode=Mode.SCHEDULED, by="test", shown=False, grace=GRACE).rotation
+    with served.services.transaction() as session:
+        founder = session.query(Founder).first()
+        assert founder is not None
+        founder.email_cipher = vault.seal("a@b.example", founder.id)
+        founder.email_index = vault.index("a@b.example")
+        founder_id = founder.id
+    assert rotations.machine.roll_back(made.id, "test").state is State.ROLLED_BACK
+    assert read_rings(file)[DATA_KEY][0] == first
+    with served.services.transaction() as session:
+        sealed = session.get_one(Founder, founder_id).email_cipher
+    assert sealed is not None and Vault(data_keys(first)).open(sealed, founder_id) == "a@b.example"
