@@ -15,6 +15,7 @@ from time import sleep
 
 import httpx
 import uvicorn
+from dotenv import dotenv_values
 from fastapi import FastAPI
 
 from api.app import create_app, in_fast_lane
@@ -80,16 +81,20 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def processes(settings: Settings, count: int) -> Iterator[list[str]]:
+def processes(settings: Settings, count: int, file: Path | None = None) -> Iterator[list[str]]:
     """So many processes of the API on one database, started as in production, where a secret is none that can
-    be read here; their addresses."""
+    be read here; their addresses. What `file` holds they read there."""
     drawn = {name: secrets.token_hex(32) for name in ("SESSION_SECRET", "INTEGRATION_WIDGET_SIGNING_SECRET")}
+    variables = {**os.environ, **environment(settings), **drawn}
+    if file is not None:
+        kept = {name: value for name, value in variables.items() if name not in dotenv_values(file)}
+        variables = {**kept, "FIRSTUSER_ENV_FILE": str(file)}
     ports = [free_port() for _ in range(count)]
     started = [
         subprocess.Popen(
             [sys.executable, "-m", "uvicorn", "--factory", "api.app:production_app", "--port", str(port)],
             cwd=ROOT,
-            env={**os.environ, **environment(settings), **drawn},
+            env=variables,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

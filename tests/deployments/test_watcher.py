@@ -271,6 +271,8 @@ def test_its_reports_go_on_being_heard_after_the_session_secret_was_rotated(
     old, new = "old session secret of the watcher 1", "new session secret of the watcher 2"
     file.write_text(f"{name}='{old}'\nFIRSTUSER_WATCHER_STATE_FILE='{tmp_path / 'watcher.json'}'\n")
     monkeypatch.setenv("FIRSTUSER_ENV_FILE", str(file))
+    for stage in ("", "_PREVIOUS", "_PENDING"):
+        monkeypatch.delenv(f"{name}{stage}", raising=False)
     accepting, heard = Signer([old], reports.PURPOSE), list[bool]()
 
     def answer(request: httpx.Request) -> httpx.Response:
