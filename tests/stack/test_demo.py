@@ -16,7 +16,7 @@ DRILL = {"id": None, "status": "error", "issues": ["no worker"], "checks": []}
 
 
 @pytest.mark.stack
-@pytest.mark.xdist_group("stack")
+@pytest.mark.xdist_group("scratch")
 @pytest.mark.timeout(300)
 def test_the_demo_proves_the_main_job_and_ends_what_it_started(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in setting_names()}

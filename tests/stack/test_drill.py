@@ -167,8 +167,8 @@ def rows_written(stack: StackUnderTest) -> list[tuple[Any, ...]]:
         stack,
         "SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables"
         # what production writes about itself, each minute or on a busy machine, is not the drill's
-        " WHERE schemaname = 'public' AND relname NOT IN ('presence_minutes', 'tombstones')"
-        " AND relname !~ '^(alert|heartbeat|answer|incident|exchange_|api_inst|readiness_)' ORDER BY relname",
+        " WHERE schemaname = 'public' AND relname NOT IN ('tombstones', 'api_instances', 'webhook_totals')"
+        " AND relname !~ '(_minutes$|^alert|^heartbeat|^incident|^exchange_|^readiness|^watcher)' ORDER BY relname",
     )
 
 

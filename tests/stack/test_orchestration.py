@@ -45,11 +45,16 @@ def test_deployments_are_scheduled_and_limited(prefect: httpx.Client) -> None:
         "incident-watch",
         "preflight",
         "rehearse-rollback",
+        "scheduled",
+        "incident",
+        "finish",
     }
     for name, deployment in found.items():
         assert deployment["global_concurrency_limit"]["limit"] == 1
         assert deployment["work_pool_name"] == "local"
-        scheduled = [] if name in {"preflight", "rehearse-rollback"} else [True]  # those are asked for
+        scheduled = (
+            [] if name in {"preflight", "rehearse-rollback", "incident"} else [True]
+        )  # those are asked for
         assert [schedule["active"] for schedule in deployment["schedules"]] == scheduled
 
 

@@ -6,7 +6,7 @@ from tests.s3 import s3_server
 from tests.stack.conftest import running_stack
 from tests.stack.drills import archive_up_to_now, assert_tidy
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("scratch"), pytest.mark.timeout(600)]
 
 
 def test_a_drill_from_s3_passes_and_the_store_is_remembered() -> None:
