@@ -168,7 +168,8 @@ def rows_written(stack: StackUnderTest) -> list[tuple[Any, ...]]:
         "SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables"
         # what production writes about itself, each minute or on a busy machine, is not the drill's
         " WHERE schemaname = 'public' AND relname NOT IN ('tombstones', 'api_instances', 'webhook_totals')"
-        " AND relname !~ '(_minutes$|^alert|^heartbeat|^incident|^exchange_|^readiness|^watcher)' ORDER BY relname",
+        " AND relname !~ '(_minutes$|^alert|^heartbeat|^incident|^exchange_|^readiness|^watcher)'"
+        " ORDER BY relname",
     )
 
 
