@@ -18,6 +18,7 @@ from api import request_log
 from api.core.alerts import service, watching
 from api.core.alerts.desk import Desk
 from api.db.engine import DATABASE_ERRORS
+from api.http.background import beside
 
 NAME = "alert-sender"
 SILENCE = timedelta(minutes=2)
@@ -39,12 +40,10 @@ class AlertLoop:
         if not self._enabled:
             yield
             return
-        task = asyncio.create_task(self._run())
         try:
-            yield
+            async with beside(self._run()):
+                yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
             with suppress(*DATABASE_ERRORS):
                 await run_in_threadpool(self._leave)
 

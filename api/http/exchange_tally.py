@@ -22,6 +22,7 @@ from api.core.incidents.tally import EVERYBODY, Count, Tally
 from api.core.incidents.telemetry import Instance
 from api.db.engine import DATABASE_ERRORS, Session
 from api.http import errors
+from api.http.background import beside
 
 _EVERY_S = 1.0
 _log = structlog.get_logger("api.exchange_tally")
@@ -51,12 +52,10 @@ class ExchangeReports:
         if not self._enabled:
             yield
             return
-        task = asyncio.create_task(self._run())
         try:
-            yield
+            async with beside(self._run()):
+                yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
             with suppress(*DATABASE_ERRORS):
                 await self.report()
                 await run_in_threadpool(self._leave)

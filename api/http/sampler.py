@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from api.core.clock import Clock
 from api.core.presence import minutes
 from api.db.engine import DATABASE_AWAY, Session, driver_connection
+from api.http.background import beside
 
 _PRUNE_EVERY = 60
 _log = structlog.get_logger("api.sampler")
@@ -35,12 +36,8 @@ class Sampler:
         if not self._enabled:
             yield
             return
-        task = asyncio.create_task(self._run())
-        try:
+        async with beside(self._run()):
             yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     def sample(self, now: datetime) -> int:
         """The rows written; 0 when another process has the minute."""

@@ -4,7 +4,6 @@
 `alerts unsilence ID --by NAME`, `alerts channels [--revive NAME]`.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -15,7 +14,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from api.core.alerts import outbox, service, views
 from api.core.alerts.views import LEVELS, AlertView
@@ -23,6 +21,7 @@ from api.core.clock import system_clock
 from api.core.errors import NotFound
 from deployments import watch_file
 from deployments.local.stack import open_stack
+from deployments.printing import print_json, table
 from flows import wiring
 
 WIDE = 160  # columns where nobody's terminal sets the width
@@ -55,11 +54,11 @@ def list_alerts(
         found = views.ended_alerts(session, base) if ended else views.open_alerts(session, base)
         silences = views.silences(session, now)
     if as_json:
-        _print_json({"alerts": [asdict(one) for one in found], "silences": [asdict(one) for one in silences]})
+        print_json({"alerts": [asdict(one) for one in found], "silences": [asdict(one) for one in silences]})
         return
     rows = [(one.id, one.severity, one.title, one.scope, str(one.seen), LEVELS[one.receipt]) for one in found]
     out.print(
-        _table(("alert", "severity", "title", "scope", "seen", "receipt"), rows) if rows else "No alert."
+        table(("alert", "severity", "title", "scope", "seen", "receipt"), rows) if rows else "No alert."
     )
     for one in silences:
         held = one.rule or "everything"
@@ -77,7 +76,7 @@ def test(by: By = BY, as_json: AsJson = False) -> None:
     with wiring.transaction() as session:
         found = views.alert(session, alert_id, wiring.settings().alerts.runbooks_url)
     if as_json:
-        _print_json({"id": alert_id, "receipt": found.receipt})
+        print_json({"id": alert_id, "receipt": found.receipt})
     else:
         out.print(f"{alert_id}: {LEVELS[found.receipt]}. Acknowledge it by the link in the message.")
 
@@ -90,7 +89,7 @@ def ack(alert_id: str, by: By, as_json: AsJson = False) -> None:
         service.acknowledge(session, alert_id, by, system_clock())
         found = views.alert(session, alert_id, "")
     if as_json:
-        _print_json({"id": alert_id, "acknowledged_by": found.acknowledged_by})
+        print_json({"id": alert_id, "acknowledged_by": found.acknowledged_by})
     else:
         out.print(f"{alert_id}: acknowledged by {found.acknowledged_by}.")
 
@@ -119,7 +118,7 @@ def silence(
             now=system_clock(),
         )
     if as_json:
-        _print_json({"id": silence_id})
+        print_json({"id": silence_id})
     else:
         out.print(f"{silence_id} holds for {minutes:g} minutes.")
 
@@ -131,7 +130,7 @@ def unsilence(silence_id: str, by: By = BY, as_json: AsJson = False) -> None:
     with wiring.transaction() as session:
         service.unsilence(session, silence_id, by, system_clock())
     if as_json:
-        _print_json({"id": silence_id, "ended": True})
+        print_json({"id": silence_id, "ended": True})
     else:
         out.print(f"{silence_id} has ended.")
 
@@ -167,10 +166,10 @@ def channels(
     looked = reported.reported_at if reported else memory.looked_at
     watched = {"watcher_looked_at": looked, "dead_man_heard_at": heard, "dead_man_alive": alive}
     if as_json:
-        _print_json(document | watched)
+        print_json(document | watched)
         return
     rows = [(str(one["name"]), str(one["kind"]), str(one["dead_since"] or "alive")) for one in listed]
-    out.print(_table(("channel", "kind", "state"), rows))
+    out.print(table(("channel", "kind", "state"), rows))
     out.print(f"{waiting} messages wait. The watcher looked at {looked or 'nothing yet'}.")
     out.print(f"Dead-man switch (L3): {'alive' if alive else 'not heard'}.")
 
@@ -182,24 +181,11 @@ def _default_memory() -> Path:
 def _show(found: AlertView, seen: Sequence[tuple[datetime, Any]], as_json: bool) -> None:
     if as_json:
         listed = [{"at": at, **detail} for at, detail in seen]
-        _print_json(asdict(found) | {"occurrences": listed})
+        print_json(asdict(found) | {"occurrences": listed})
         return
     out.print(f"{found.severity}: {found.title} ({found.id})\n{found.message}\nRunbook: {found.runbook}")
     out.print(f"Receipt: {LEVELS[found.receipt]}. {found.acknowledged_by or ''}")
     rows = [(m.kind, m.state, m.channel, str(m.attempts), m.problem) for m in found.messages]
-    out.print(_table(("message", "state", "channel", "attempts", "problem"), rows))
+    out.print(table(("message", "state", "channel", "attempts", "problem"), rows))
     for at, detail in seen:
         out.print(f"{at:%Y-%m-%d %H:%M:%S} {', '.join(f'{name} {value}' for name, value in detail.items())}")
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, indent=2, default=datetime.isoformat) + "\n")

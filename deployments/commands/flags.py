@@ -4,23 +4,21 @@
 `flags history`. Without a scope the global switch is meant.
 """
 
-import json
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from api.core.clock import system_clock
 from api.core.errors import Refused
 from api.core.flags import service
 from api.core.flags.rules import EVERYWHERE, FlagKey
 from deployments.local.stack import open_stack
+from deployments.printing import print_json, table
 from flows import wiring
 
 WIDE = 160  # columns where nobody's terminal sets the width
@@ -50,7 +48,7 @@ def list_flags(as_json: AsJson = False) -> None:
         found = [one for key in FlagKey for one in service.switches(session, key, [EVERYWHERE])]
         found += [one for one in service.stored_switches(session) if one.scope != EVERYWHERE]
     if as_json:
-        _print_json({"flags": [asdict(one) for one in found]})
+        print_json({"flags": [asdict(one) for one in found]})
         return
     rows = [
         (
@@ -63,7 +61,7 @@ def list_flags(as_json: AsJson = False) -> None:
         )
         for one in found
     ]
-    out.print(_table(("flag", "for", "is", "why", "who", "when"), rows))
+    out.print(table(("flag", "for", "is", "why", "who", "when"), rows))
 
 
 @app.command("set")
@@ -100,7 +98,7 @@ def history(
     with wiring.transaction() as session:
         found = service.history(session, limit, key)
     if as_json:
-        _print_json({"changes": [asdict(one) for one in found]})
+        print_json({"changes": [asdict(one) for one in found]})
         return
     rows = [
         (
@@ -114,9 +112,7 @@ def history(
         for one in found
     ]
     out.print(
-        _table(("when", "flag", "for", "change", "why", "who"), rows)
-        if rows
-        else "Nothing was ever switched."
+        table(("when", "flag", "for", "change", "why", "who"), rows) if rows else "Nothing was ever switched."
     )
 
 
@@ -129,7 +125,7 @@ def _reason(given: str) -> str:
 
 def _tell(key: FlagKey, scope: str, state: str, changed: bool, as_json: bool) -> None:
     if as_json:
-        _print_json({"key": key.value, "scope": scope, "state": state, "changed": changed})
+        print_json({"key": key.value, "scope": scope, "state": state, "changed": changed})
     else:
         out.print(f"{key.value} for {scope or 'everywhere'}: {state}{'' if changed else ' already'}")
 
@@ -140,16 +136,3 @@ def _word(value: bool | None) -> str:
 
 def _when(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "never"
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, indent=2, default=datetime.isoformat) + "\n")

@@ -4,7 +4,6 @@
 Exit codes: 0 GO, 4 GO with warnings or waivers, 3 NO-GO, 2 bad configuration, 1 the tool itself failed.
 """
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from api.core.clock import system_clock
 from api.core.errors import FirstUserError, NotFound, ProviderError, Refused, TimedOut
@@ -27,6 +25,7 @@ from api.core.preflight.records import HOLDS, Result, State, Verdict
 from api.core.preflight.service import Preflight
 from api.providers.orchestration.prefect import Prefect
 from deployments.local.stack import open_stack
+from deployments.printing import print_json, table
 from flows import wiring
 
 DEPLOYMENT = "preflight/preflight"
@@ -96,13 +95,13 @@ def list_runs(limit: int = 20, as_json: AsJson = False) -> None:
     with wiring.transaction() as session:
         found = service.recent(session, limit)
     if as_json:
-        _print_json({"preflights": [run.to_json() for run in found]})
+        print_json({"preflights": [run.to_json() for run in found]})
         return
-    table = _table("preflight", "started", "verdict", "headline")
+    shown = table(("preflight", "started", "verdict", "headline"))
     for run in found:
         verdict = run.verdict.value if run.verdict else run.status
-        table.add_row(run.id, f"{run.started_at:%Y-%m-%d %H:%M}", verdict, escape(run.headline))
-    out.print(table if found else "No preflight yet. Start one with `firstuser preflight`.")
+        shown.add_row(run.id, f"{run.started_at:%Y-%m-%d %H:%M}", verdict, escape(run.headline))
+    out.print(shown if found else "No preflight yet. Start one with `firstuser preflight`.")
 
 
 @app.command()
@@ -131,7 +130,7 @@ def waive(
     with wiring.transaction() as session:
         made = waivers.request(session, check, reason, by, timedelta(days=days), system_clock())
     if as_json:
-        _print_json({"id": made})
+        print_json({"id": made})
     else:
         out.print(f"{made} waits for approval: `firstuser preflight approve {made} --by NAME`.")
 
@@ -187,13 +186,13 @@ def list_waivers(as_json: AsJson = False) -> None:
     with wiring.transaction() as session:
         found = waivers.current(session, now)
     if as_json:
-        _print_json({"waivers": [one.to_json() | {"holds": one.holds(now)} for one in found]})
+        print_json({"waivers": [one.to_json() | {"holds": one.holds(now)} for one in found]})
         return
-    table = _table("waiver", "check", "until", "asked for by", "approved by", "reason")
+    shown = table(("waiver", "check", "until", "asked for by", "approved by", "reason"))
     for one in found:
         cells = (one.id, one.check, f"{one.expires_at:%Y-%m-%d %H:%M}", one.requester, one.approver or "–")
-        table.add_row(*(escape(cell) for cell in (*cells, one.reason)))
-    out.print(table if found else "No waiver.")
+        shown.add_row(*(escape(cell) for cell in (*cells, one.reason)))
+    out.print(shown if found else "No waiver.")
 
 
 def _exit(act: Callable[[], int]) -> None:
@@ -261,19 +260,19 @@ def _follow(prefect: Prefect, flow_run_id: str, timeout: float) -> Preflight:
 def _conclude(run: Preflight, papers: Papers, as_json: bool) -> int:
     papers.write(run)
     if as_json:
-        _print_json(run.to_json())
+        print_json(run.to_json())
     else:
         _print(run)
     return EXIT_CODES[run.verdict] if run.verdict else TOOL_FAILED
 
 
 def _print(run: Preflight) -> None:
-    table = _table("check", "result", "observed", "expected", "owner")
+    shown = table(("check", "result", "observed", "expected", "owner"))
     for name, state, *cells in report.rows(run.results):
         holds = any(state == report.MARKS[one] for one in HOLDS)
         colour = "green" if state == report.MARKS[State.PASS] else "yellow" if holds else "red"
-        table.add_row(escape(name), f"[{colour}]{state}[/]", *(escape(cell) for cell in cells))
-    out.print(table)
+        shown.add_row(escape(name), f"[{colour}]{state}[/]", *(escape(cell) for cell in cells))
+    out.print(shown)
     out.print("Not checked:")
     for line in run.not_checked:
         out.print(f"  – {escape(line)}")
@@ -286,14 +285,3 @@ def _print(run: Preflight) -> None:
 def _line(result: Result) -> str:
     colour = COLOURS.get(result.state, "red")
     return f"  [{colour}]{report.MARKS[result.state]}[/] {result.name}  [dim]{result.seconds:.1f} s[/]"
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _print_json(document: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")

@@ -5,7 +5,6 @@
 the flow. Exit code 1 when something was not proven.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -24,6 +23,7 @@ from api.core.rotation.records import RotationView
 from api.core.rotation.steps import Mode
 from api.rotating import Rotated
 from deployments.local.stack import open_stack
+from deployments.printing import print_json, table
 from flows import rotation_run, wiring
 
 WIDE = 160  # columns where nobody's terminal sets the width
@@ -46,7 +46,7 @@ def plan(as_json: AsJson = False) -> None:
     open_stack()
     now, rows = system_clock(), wiring.rotations().standing()
     if as_json:
-        _print_json({"secrets": [_document(row, now) for row in rows]})
+        print_json({"secrets": [_document(row, now) for row in rows]})
         return
     shown = [
         (
@@ -59,7 +59,7 @@ def plan(as_json: AsJson = False) -> None:
         )
         for row in rows
     ]
-    out.print(_table(("secret", "what", "age", "due", "", "used in the last 24 hours by"), shown))
+    out.print(table(("secret", "what", "age", "due", "", "used in the last 24 hours by"), shown))
 
 
 @app.command()
@@ -111,7 +111,7 @@ def status(
         one = service.get(session, rotation_id) if rotation_id else None
         found = [one] if one else service.recent(session, limit)
     if as_json:
-        _print_json({"rotations": [each.to_json(now) for each in found]})
+        print_json({"rotations": [each.to_json(now) for each in found]})
     elif one:
         _print(one, now)
     elif found:
@@ -147,7 +147,7 @@ def _tell(made: Sequence[Rotated], as_json: bool) -> None:
     now = system_clock()
     if as_json:
         rows = [{**one.rotation.to_json(now), "value": one.plaintext} for one in made]
-        _print_json({"rotations": rows})
+        print_json({"rotations": rows})
     else:
         for one in made:
             _print(one.rotation, now)
@@ -188,7 +188,7 @@ def _overview(found: Sequence[RotationView], now: datetime) -> Table:
         )
         for one in found
     ]
-    return _table(("rotation", "secret", "version", "mode", "phase", "begun", "by", "problem"), rows)
+    return table(("rotation", "secret", "version", "mode", "phase", "begun", "by", "problem"), rows)
 
 
 def _document(row: Dated, now: datetime) -> dict[str, Any]:
@@ -199,16 +199,3 @@ def _document(row: Dated, now: datetime) -> dict[str, Any]:
         "due": row.due(now),
         "share_of_cadence": round(row.share, 3),
     }
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, indent=2, default=datetime.isoformat) + "\n")

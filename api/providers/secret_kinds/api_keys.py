@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -20,7 +20,7 @@ from api.core.rotation.models import RotationRow
 from api.core.rotation.records import RotationView
 from api.providers.secret_kinds import calls
 from api.providers.secret_kinds.calls import Answer, ProductCalls
-from api.providers.secret_kinds.partners import Partners, integration_of, version_of
+from api.providers.secret_kinds.partners import Partners, held, integration_of
 
 START = "/api/integration/v1/waitlist/start"
 NOTED_BY_NOBODY = "/api/integration/v1/users/live?cursor=rotation-check"
@@ -28,7 +28,6 @@ NOTED_BY_NOBODY = "/api/integration/v1/users/live?cursor=rotation-check"
 
 CHECK_USER = "rotation-check"
 _FORGOTTEN_S = 40.0  # a process may trust a key for 30 seconds
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +42,7 @@ class ApiKeys:
 
     def secrets(self, session: Session, now: datetime) -> Sequence[Held]:
         known = succession.current(session, besides=service.pending(session, self.kind))
-        facts = service.current_versions(session)
-        names = owners.names(session, [one.integration_id for one in known])
-        return [
-            Held(
-                name=f"{self.kind}:{one.integration_id}",
-                kind=self.kind,
-                version=version_of(facts, f"{self.kind}:{one.integration_id}"),
-                since=one.created_at,
-                label=f"API key of {names.get(one.integration_id, one.integration_id)}",
-                last_used_at=one.last_used_at,
-                made_by=one.created_by,
-                users=[one.integration_id] if one.last_used_at and now - one.last_used_at <= _DAY else [],
-            )
-            for one in known
-        ]
+        return held(session, self.kind, "API key", known, now)
 
     def current(self, session: Session, name: str) -> Current:
         for one in succession.current(session, integration_of(name)):

@@ -1,9 +1,9 @@
 """What the owner of an integration is told when its key or secret is rotated: an e-mail without a value."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -11,10 +11,16 @@ from api.core.access import owners
 from api.core.crypto import Vault
 from api.core.errors import FirstUserError
 from api.core.founders import service as founders
+from api.core.keys.succession import CurrentKey
 from api.core.ports import Messenger, OutgoingMessage
+from api.core.rotation import service
+from api.core.rotation.cadence import Held
 from api.core.rotation.kinds import Proof
-from api.core.rotation.records import RotationView, VersionView
+from api.core.rotation.records import RotationView
 from api.core.rotation.steps import Mode
+from api.core.webhooks.succession import CurrentSecret
+
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +51,28 @@ def integration_of(name: str) -> str:
     return name.partition(":")[2]
 
 
-def version_of(facts: Mapping[str, VersionView], name: str) -> int:
-    """1 for what was never rotated."""
-    found = facts.get(name)
-    return found.version if found else 1
+def held(
+    session: Session, kind: str, called: str, known: Sequence[CurrentKey | CurrentSecret], now: datetime
+) -> list[Held]:
+    """`known` with its age, its version (1 for what was never rotated) and who used it lately."""
+    versions = service.current_versions(session)
+    names = owners.names(session, [one.integration_id for one in known])
+
+    def of(one: CurrentKey | CurrentSecret) -> Held:
+        name = f"{kind}:{one.integration_id}"
+        fact = versions.get(name)
+        return Held(
+            name=name,
+            kind=kind,
+            version=fact.version if fact else 1,
+            since=one.created_at,
+            label=f"{called} of {names.get(one.integration_id, one.integration_id)}",
+            last_used_at=one.last_used_at,
+            made_by=one.created_by,
+            users=[one.integration_id] if one.last_used_at and now - one.last_used_at <= _DAY else [],
+        )
+
+    return [of(one) for one in known]
 
 
 def _told(ok: bool, observed: str) -> Proof:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -22,9 +22,7 @@ from api.core.rotation.steps import Mode
 from api.core.webhooks import events, secrets, signing, succession
 from api.core.webhooks.attempts import Attempt, Sender
 from api.core.webhooks.signing import Verdict
-from api.providers.secret_kinds.partners import Partners, integration_of, version_of
-
-_DAY = timedelta(days=1)
+from api.providers.secret_kinds.partners import Partners, held, integration_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +40,7 @@ class WebhookSecrets:
 
     def secrets(self, session: Session, now: datetime) -> Sequence[Held]:
         known = succession.current(session, besides=service.pending(session, self.kind))
-        facts = service.current_versions(session)
-        names = owners.names(session, [one.integration_id for one in known])
-        return [
-            Held(
-                name=f"{self.kind}:{one.integration_id}",
-                kind=self.kind,
-                version=version_of(facts, f"{self.kind}:{one.integration_id}"),
-                since=one.created_at,
-                label=f"Webhook secret of {names.get(one.integration_id, one.integration_id)}",
-                last_used_at=one.last_used_at,
-                made_by=one.created_by,
-                users=[one.integration_id] if one.last_used_at and now - one.last_used_at <= _DAY else [],
-            )
-            for one in known
-        ]
+        return held(session, self.kind, "Webhook secret", known, now)
 
     def current(self, session: Session, name: str) -> Current:
         for one in succession.current(session, integration_of(name)):
@@ -77,7 +61,7 @@ class WebhookSecrets:
         return [Proof("written", True, "sealed with the data key", where)]
 
     def reload(self, rotation: RotationView) -> Sequence[Proof]:
-        """Nothing to do: secrets are read for each attempt."""
+        """Nothing to do: secrets are read with each claim, and again while a lane takes its time."""
         return []
 
     def prove(self, rotation: RotationView) -> Sequence[Proof]:

@@ -14,8 +14,9 @@ from api.core.incidents.exchange_rate import RULE, Thresholds
 from api.core.incidents.pace import newest_closed
 from api.core.incidents.tally import EVERYBODY
 from api.core.incidents.telemetry import Minutes
-from deployments.commands.incidents.shared import AsJson, out, print_json, refuse_usage, table
+from deployments.commands.incidents.shared import AsJson, out, print_json, refuse_usage
 from deployments.local.stack import open_stack
+from deployments.printing import table
 from flows import watching, wiring
 
 

@@ -2,13 +2,11 @@
 
 import json
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from api.core.errors import Refused
 
@@ -40,15 +38,6 @@ def refuse_usage(error: Refused) -> typer.Exit:
     """For what was typed wrong: the message, and exit code 2."""
     err.print(f"{error.message}\n  → {error.fix}")
     return typer.Exit(USAGE)
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    made = Table(box=None, pad_edge=False)
-    for column in columns:
-        made.add_column(column, overflow="fold")
-    for row in rows:
-        made.add_row(*row)
-    return made
 
 
 def print_json(document: Any) -> None:
