@@ -4,6 +4,7 @@
 `HostingProvider`   point a service at a database, and know when it serves from it
 `ObjectStore`       where base backups and WAL segments rest
 `Messenger`         how a login code reaches a person
+`AccessChecker`     any of them that can tell what its credentials may do
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -90,6 +91,26 @@ class ProviderFact:
     expected: str
     observed: str
     fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Something that an adapter has to be allowed to do, such as `read deploys`. `ok` is None where nothing
+    short of doing it would show."""
+
+    what: str
+    ok: bool | None
+    observed: str
+    fix: str = ""
+
+
+@runtime_checkable
+class AccessChecker(Protocol):
+    """An adapter that can hold its credentials against what it needs, for `firstuser providers check`."""
+
+    def check_access(self) -> Sequence[Permission]:
+        """Reads only. A vendor that says no, or nothing, is a finding and no error; no secret shows."""
+        ...
 
 
 class DatabaseProvider(Protocol):
