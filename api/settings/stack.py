@@ -19,4 +19,5 @@ class StackSettings(Group):
     postgres_os_user: str = ""  # only when started by root; "" picks one
     postgres_bin_dir: Path | None = None  # another PostgreSQL 18 installation
     seed_scale: float = 1.0
+    schedules: str = ""  # deployments that run by themselves: all of them, `off`, or their names
     traffic_rate: float = 0.0  # requests per second that `up` keeps running; 0: none

@@ -25,7 +25,7 @@ BEACONS_S = 12
 
 def measure(folder: Path, say: Callable[[str], None]) -> list[Measurement]:
     """One drill on a scratch stack: its length less restoring and verifying, and its process's memory."""
-    stage = Stage(folder, SCALE)
+    stage = Stage(folder, SCALE, FIRSTUSER_SCHEDULES="off")  # a minutely run beside it would be measured too
     stage.clear()
     try:
         say("a stack for the drill")

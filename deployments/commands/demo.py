@@ -48,7 +48,8 @@ def demo(
     The scenario `incident` is a day on which everything goes wrong, in minutes."""
     folder = Path("var/demo").absolute()
     incident = scenario is Scenario.INCIDENT
-    stage = Stage(folder, CHAOS_SCALE, **chaos.settings()) if incident else Stage(folder, SCALE)
+    unasked = {} if keep else {"FIRSTUSER_SCHEDULES": "off"}  # in a demo of a minute nobody would see it
+    stage = Stage(folder, CHAOS_SCALE, **chaos.settings()) if incident else Stage(folder, SCALE, **unasked)
     started = monotonic()
     stage.clear()
     try:

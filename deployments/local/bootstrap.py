@@ -6,12 +6,13 @@ of its own (`python -m deployments.local.bootstrap`), because importing Prefect 
 
 import asyncio
 import os
-import re
 import shlex
 import sys
 import time
+from collections.abc import Set
 from contextlib import suppress
 from datetime import timedelta
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import httpx
@@ -26,10 +27,12 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from prefect.workers.process import ProcessWorker
 
-from api.core.errors import FirstUserError, Refused, TimedOut
+from api.core.errors import FirstUserError, TimedOut
 from api.providers.hosting.loopback import ask
+from api.settings import StackSettings, named_file
 from deployments.local.layout import REPOSITORY
 from deployments.local.prefect import WORK_POOL
+from deployments.orchestration.prefect_file import check_variables, unscheduled, without_schedules
 
 PREFECT_FILE = REPOSITORY / "prefect.yaml"
 SERVER_TIMEOUT_S = 180
@@ -39,31 +42,43 @@ ZOMBIE_AFTER = timedelta(seconds=90)
 
 def main() -> None:
     os.environ.setdefault("FIRSTUSER_WORK_POOL", WORK_POOL)
+    text, chosen = PREFECT_FILE.read_text(), StackSettings.read(named_file()).schedules
     try:
+        check_variables(text, os.environ)
+        left_out = unscheduled(text, chosen)
         await_server()
-        asyncio.run(prepare())
-        deploy()
+        asyncio.run(prepare(left_out))
+        deploy(without_schedules(text, left_out))
     except FirstUserError as error:
         sys.exit(str(error))
 
 
-async def prepare() -> None:
-    """Everything that the deployments refer to."""
+async def prepare(left_out: Set[str]) -> None:
+    """Everything that the deployments refer to; and away with the schedules that are `left_out`."""
     async with get_client() as client:
         await _work_pool(client)
         await _zombie_automation(client)
+        await _drop_schedules(client, left_out)
 
 
-def deploy() -> None:
-    """`prefect deploy --all`. An unset variable would be taken literally, so it is refused here."""
-    unset = [
-        name for name in re.findall(r"{{\s*\$(\w+)\s*}}", PREFECT_FILE.read_text()) if name not in os.environ
-    ]
-    if unset:
-        raise Refused(f"prefect.yaml uses ${unset[0]}, which is not set.", fix=f"Set {unset[0]}.")
+async def _drop_schedules(client: PrefectClient, names: Set[str]) -> None:
+    """A file that says nothing of a schedule leaves it as it is."""
+    if not names:
+        return
+    for deployment in await client.read_deployments():
+        if deployment.name in names:
+            for schedule in deployment.schedules:
+                await client.delete_deployment_schedule(deployment.id, schedule.id)
+
+
+def deploy(text: str) -> None:
+    """`prefect deploy --all`, without questions. `text`: the file. Ends the process."""
     os.chdir(REPOSITORY)
-    sys.argv = ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(PREFECT_FILE)]
-    prefect_cli()
+    with NamedTemporaryFile("w", prefix="prefect-", suffix=".yaml") as file:
+        file.write(text)
+        file.flush()
+        sys.argv = ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", file.name]
+        prefect_cli()
 
 
 def await_server() -> None:

@@ -26,6 +26,8 @@ from deployments.local.ports import Ports, read_ports
 
 UP_TIMEOUT_S = 240
 SCALE = "0.05"
+SCHEDULES = "sweep,alerts,retain"
+"""What the session's stack does by itself. Each minutely run takes seconds of a core from the other tests."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,13 @@ def make_stack(folder: Path) -> StackUnderTest:
 
 @contextmanager
 def running_stack(**settings: str) -> Iterator[StackUnderTest]:
-    """`settings` are given to the first `up` only: later commands must know them."""
+    """`settings` are given to the first `up` only: later commands must know them. Nothing is scheduled unless
+    they say so."""
     folder = Path(tempfile.mkdtemp(prefix="firstuser-stack-"))
     folder.chmod(0o755)
     stack = make_stack(folder)
     try:
-        stack.firstuser("up", timeout=UP_TIMEOUT_S, **settings)
+        stack.firstuser("up", timeout=UP_TIMEOUT_S, **{"FIRSTUSER_SCHEDULES": "off"} | settings)
         yield stack
     finally:
         stack.firstuser("down", check=False)
@@ -119,7 +122,7 @@ def running_stack(**settings: str) -> Iterator[StackUnderTest]:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[StackUnderTest]:
-    with running_stack() as made:
+    with running_stack(FIRSTUSER_SCHEDULES=SCHEDULES) as made:
         yield made
 
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from deployments.local.bootstrap import ZOMBIE_AUTOMATION
-from tests.stack.conftest import StackUnderTest
+from tests.stack.conftest import SCHEDULES, StackUnderTest
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
 
@@ -52,9 +52,7 @@ def test_deployments_are_scheduled_and_limited(prefect: httpx.Client) -> None:
     for name, deployment in found.items():
         assert deployment["global_concurrency_limit"]["limit"] == 1
         assert deployment["work_pool_name"] == "local"
-        scheduled = (
-            [] if name in {"preflight", "rehearse-rollback", "incident"} else [True]
-        )  # those are asked for
+        scheduled = [True] if name in SCHEDULES.split(",") else []
         assert [schedule["active"] for schedule in deployment["schedules"]] == scheduled
 
 
