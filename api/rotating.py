@@ -20,6 +20,7 @@ from api.core.ports import Messenger
 from api.core.rotation import due, reencryption, service
 from api.core.rotation.archive import Backups
 from api.core.rotation.cadence import PLATFORM_KINDS, Dated
+from api.core.rotation.consumers import Consumers, SelfReading
 from api.core.rotation.kinds import Kind, Proof
 from api.core.rotation.machine import Machine
 from api.core.rotation.records import RotationView
@@ -32,6 +33,7 @@ from api.providers.secret_kinds.calls import ProductCalls
 from api.providers.secret_kinds.live_checks import LiveCheck, NoCheck, SessionCheck, WidgetCheck
 from api.providers.secret_kinds.partners import Partners
 from api.providers.secret_kinds.platform import Archive, Freed, PlatformSecret, random_key, random_text
+from api.providers.secret_kinds.processes import Processes
 from api.providers.secret_kinds.webhook_secrets import WebhookSecrets
 from api.providers.secret_stores import secret_stores
 from api.providers.secret_stores.local import EnvFile
@@ -186,6 +188,7 @@ def platform_secrets(
         WEBHOOK: NoCheck(),
         DATA_KEY: NoCheck(),
     }
+    processes = Processes(transaction, clock, consumers(settings))
     labels = {
         SESSION: "Founders' sessions",
         WIDGET: "Widget tokens",
@@ -199,6 +202,7 @@ def platform_secrets(
             name=name,
             label=labels[name],
             stores=[*stores, *_shared(settings)] if name == DATA_KEY else stores,
+            processes=processes,
             transaction=transaction,
             vault=vault,
             check=checks[name],
@@ -208,6 +212,11 @@ def platform_secrets(
         )
         for name, kind in PLATFORM_KINDS.items()
     ]
+
+
+def consumers(_: Settings) -> Consumers:
+    """What runs with the platform's secrets, and how it is made to take new ones on."""
+    return SelfReading()
 
 
 def reencrypted(transaction: Transaction, stores: Sequence[SecretStore]) -> Freed:

@@ -10,13 +10,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from time import monotonic, sleep
 
 from sqlalchemy.orm import Session
 
 from api.core.clock import Clock
 from api.core.crypto import Vault, fingerprint
-from api.core.errors import Conflict, NotFound, Unavailable
+from api.core.errors import Conflict, NotFound
 from api.core.rotation import readers, service
 from api.core.rotation.archive import Backups, kept_until
 from api.core.rotation.cadence import Held
@@ -26,9 +25,7 @@ from api.core.rotation.readers import Reader
 from api.core.rotation.records import RotationView
 from api.core.rotation.stores import SecretStore, Stage, StoredVersion, at
 from api.providers.secret_kinds.live_checks import LiveCheck
-
-_POLL_S = 0.25
-WAIT_S = 60.0
+from api.providers.secret_kinds.processes import Processes
 
 
 def random_text() -> str:
@@ -64,13 +61,13 @@ class PlatformSecret:
     name: str
     label: str
     stores: Sequence[SecretStore]
+    processes: Processes
     transaction: Callable[[], AbstractContextManager[Session]]
     vault: Vault
     check: LiveCheck
     clock: Clock
     generate: Callable[[], str] = random_text
     archive: Archive | None = None
-    wait_s: float = WAIT_S
 
     held_by_partner = False
 
@@ -110,13 +107,13 @@ class PlatformSecret:
 
     def reload(self, rotation: RotationView) -> Sequence[Proof]:
         new = fingerprint(self._minted(rotation))
-        self._wait(rotation, "accept the new one", lambda one: one.accepts(self.name, new))
+        self._until(rotation, "store", "accept the new one", lambda one: one.accepts(self.name, new))
         for store in self.stores:
             store.promote(self.name, rotation.to_version)
-        seen = self._wait(rotation, "prefer the new one", lambda one: one.prefers(self.name, new))
+        seen = self._until(rotation, "reload", "prefer the new one", lambda one: one.prefers(self.name, new))
         with self.transaction() as session:
             service.refer(session, self.name, rotation.to_version, new)
-        said = ", ".join(f"{one.service} ({one.process})" for one in seen)
+        said = self.processes.running(seen)
         return [Proof("every process runs it", True, f"version {rotation.to_version} first", said)]
 
     def prove(self, rotation: RotationView) -> Sequence[Proof]:
@@ -149,7 +146,7 @@ class PlatformSecret:
             if previous is not None:
                 store.retire(self.name, previous.version)
         old = str(rotation.detail["previous"])
-        self._wait(rotation, "forget the old one", lambda one: not one.accepts(self.name, old))
+        self._until(rotation, "retire", "forget the old one", lambda one: not one.accepts(self.name, old))
         return [*proofs, Proof("no process accepts the old one", True, "gone everywhere", "gone everywhere")]
 
     def retired(self, session: Session, row: RotationRow, now: datetime) -> None:
@@ -173,7 +170,7 @@ class PlatformSecret:
             if current and current.version == rotation.to_version and previous:
                 store.promote(self.name, previous.version)
         old = str(rotation.detail["previous"])
-        self._wait(rotation, "prefer the old one", lambda one: one.prefers(self.name, old))
+        self._until(rotation, "roll_back", "prefer the old one", lambda one: one.prefers(self.name, old))
         if self.archive and (blocking := self.archive.free().proof).blocks:
             raise Conflict(f"{blocking.name}: {blocking.observed}.", fix="Run it again.")
         for store in self.stores:
@@ -238,21 +235,7 @@ class PlatformSecret:
         with self.transaction() as session:
             service.keep_witness(session, rotation.id, self.vault.seal(witness, rotation.id))
 
-    def _wait(self, rotation: RotationView, what: str, holds: Callable[[Reader], bool]) -> Sequence[Reader]:
-        """Until every living process does; they look at their files by themselves."""
-        deadline = monotonic() + self.wait_s
-        while True:
-            with self.transaction() as session:
-                living = readers.living(session, self.name, self.clock())
-            late = [one for one in living if not holds(one)]
-            if living and not late:
-                return living
-            if monotonic() > deadline:
-                who = ", ".join(f"{one.service} ({one.process})" for one in late) or "none says a word"
-                raise Unavailable(
-                    f"Not every process is seen to {what}: {who}.",
-                    provider="processes",
-                    operation=f"rotate {self.name}",
-                    fix="Redeploy the service where it reads variables of its platform, then run it again.",
-                )
-            sleep(_POLL_S)
+    def _until(
+        self, rotation: RotationView, change: str, what: str, holds: Callable[[Reader], bool]
+    ) -> Sequence[Reader]:
+        return self.processes.until(self.name, f"{rotation.id}:{change}", what, holds)
