@@ -1,6 +1,7 @@
 """A database with a history: full backup, rows, incremental backup, rows, a target, a mishap after it."""
 
 import itertools
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -115,12 +116,13 @@ def name(database: EmbeddedDatabase) -> Iterator[str]:
 def damaged(
     database: EmbeddedDatabase, cluster_settings: Settings, history: History
 ) -> Iterator[EmbeddedDatabase]:
-    """The same cluster over a private copy of the store, to be damaged at will."""
+    """The same cluster over a private copy of the store. Its files are links: remove them or `flip_byte`."""
     home = database.cluster.home
     folder = home.root / f"store-{next(_numbers)}"
-    shutil.copytree(home.store, folder, symlinks=True)
+    shutil.copytree(home.store, folder, symlinks=True, copy_function=os.link)
     for path in (folder, *folder.rglob("*")):
-        database.cluster.account.own(path)
+        if path.is_dir():
+            database.cluster.account.own(path)
     yield EmbeddedDatabase(database.cluster, DirectoryStore(folder), cluster_settings)
     shutil.rmtree(folder)
 
@@ -131,11 +133,14 @@ def store_of(database: EmbeddedDatabase) -> Path:
 
 
 def flip_byte(path: Path, position: int) -> None:
-    with path.open("r+b") as file:
-        file.seek(position)
-        byte = file.read(1)
-        file.seek(position)
-        file.write(bytes([byte[0] ^ 0xFF]))
+    """In a file of its own, whatever else is linked to this one."""
+    contents = bytearray(path.read_bytes())
+    contents[position] ^= 0xFF
+    own = path.stat()
+    path.unlink()
+    path.write_bytes(contents)
+    path.chmod(own.st_mode)
+    os.chown(path, own.st_uid, own.st_gid)
 
 
 def until(condition: Callable[[], bool], timeout_s: float = 10) -> bool:
