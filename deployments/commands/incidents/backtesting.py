@@ -14,9 +14,9 @@ from api.core.incidents.exchange_rate import RULE, Thresholds
 from api.core.incidents.pace import newest_closed
 from api.core.incidents.tally import EVERYBODY
 from api.core.incidents.telemetry import Minutes
-from deployments.commands.incidents.shared import AsJson, out, print_json, refuse_usage
+from deployments.commands.incidents.shared import AsJson, out, refuse_usage
 from deployments.local.stack import open_stack
-from deployments.printing import table
+from deployments.printing import print_json, table
 from flows import watching, wiring
 
 
@@ -44,7 +44,8 @@ def backtest(
     if plot is not None:
         draw(minutes, found, plot)
     if as_json:
-        print_json({"since": minutes.start, "thresholds": asdict(other), "fired": found, "plot": plot})
+        drawn = str(plot) if plot else None
+        print_json({"since": minutes.start, "thresholds": asdict(other), "fired": found, "plot": drawn})
         return
     length = len(minutes.series.get(EVERYBODY, ()))
     out.print(f"{length} minutes since {minutes.start:%Y-%m-%d %H:%M} UTC, {len(minutes.series)} scopes.")

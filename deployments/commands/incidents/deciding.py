@@ -10,8 +10,9 @@ from api.core.errors import FirstUserError
 from api.core.incidents import service
 from api.core.incidents.decisions import Mode, RuleName
 from deployments.commands.incidents.reading import Incident
-from deployments.commands.incidents.shared import AsJson, By, Reason, out, print_json
+from deployments.commands.incidents.shared import AsJson, By, Reason, out
 from deployments.local.stack import open_stack
+from deployments.printing import print_json
 from flows import watching, wiring
 
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from deployments.commands.incidents.shared import AsJson, out, print_json
+from deployments.commands.incidents.shared import AsJson, out
 from deployments.local.stack import open_stack
+from deployments.printing import print_json
 from flows import watching
 
 

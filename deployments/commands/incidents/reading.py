@@ -13,9 +13,9 @@ from api.core.incidents.pace import MINUTE
 from api.core.incidents.postmortem import Row
 from api.core.incidents.reading import EpisodeView
 from api.db.engine import Session
-from deployments.commands.incidents.shared import AsJson, err, out, print_json
+from deployments.commands.incidents.shared import AsJson, err, out
 from deployments.local.stack import open_stack
-from deployments.printing import table
+from deployments.printing import print_json, table
 from flows import watching, wiring
 
 _BEFORE, _AFTER = timedelta(minutes=10), timedelta(minutes=30)

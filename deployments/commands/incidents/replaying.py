@@ -8,9 +8,9 @@ from api.core.incidents import telemetry
 from api.core.incidents.pace import CLOSES_AFTER, MINUTE, minute_of
 from api.core.incidents.seeing import Seen, see
 from api.core.incidents.tally import EVERYBODY
-from deployments.commands.incidents.shared import AsJson, moment, out, print_json
+from deployments.commands.incidents.shared import AsJson, moment, out
 from deployments.local.stack import open_stack
-from deployments.printing import table
+from deployments.printing import print_json, table
 from flows import watching, wiring
 
 SHOWN = 16

@@ -1,9 +1,8 @@
-"""What the commands of `firstuser incidents` have in common: options, tables, JSON."""
+"""What the commands of `firstuser incidents` have in common: options, consoles, moments."""
 
-import json
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -38,11 +37,3 @@ def refuse_usage(error: Refused) -> typer.Exit:
     """For what was typed wrong: the message, and exit code 2."""
     err.print(f"{error.message}\n  → {error.fix}")
     return typer.Exit(USAGE)
-
-
-def print_json(document: Any) -> None:
-    sys.stdout.write(json.dumps(document, indent=2, default=_plain) + "\n")
-
-
-def _plain(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
