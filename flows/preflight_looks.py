@@ -12,7 +12,8 @@ from api.core.clock import system_clock
 from api.core.drills import service as drills
 from api.core.errors import Refused
 from api.core.evidence import service as evidence
-from api.core.ports import VariableLister
+from api.core.incidents.decisions import PRODUCTION
+from api.core.ports import Deployer, VariableLister
 from api.core.preflight import owners, rehearsals, secret_ages
 from api.core.preflight.catalogue import (
     CHECKS,
@@ -36,6 +37,7 @@ from api.providers.preflight import browsing, smoke, tls
 from api.providers.preflight.outside import LOOPBACK, Outside
 from api.providers.preflight.smoke import Place
 from api.settings import Settings
+from api.settings.check import Checked
 from api.settings.check import check as check_settings
 from api.settings.fingerprint import configuration
 from api.settings.rules import embedded
@@ -121,7 +123,7 @@ class Looks:
         }
 
     def variables(self) -> Finding:
-        checked = check_settings()
+        checked = fresh()
         twelve = judged(checked.settings, checked.problems)
         others = [f"{one.name} {one.what}" for one in checked.problems if one.name not in TWELVE]
         rows = [Variable(one.name, one.length, one.secret, one.rule, one.problem, one.fix) for one in twelve]
@@ -197,7 +199,7 @@ class Looks:
     def rehearsed(self) -> Finding:
         with wiring.transaction() as session:
             found = rehearsals.last_passed(session)
-        return people.rehearsed(found, wiring.settings().service.release, system_clock())
+        return people.rehearsed(found, fresh_settings().service.release, system_clock())
 
     def api_keys(self) -> Finding:
         with wiring.transaction() as session:
@@ -227,9 +229,15 @@ class Looks:
             return owners.all_owners(session)
 
 
+def fresh() -> Checked:
+    """Production's settings as they are now, not as they were when this process began, with what its newest
+    deploy sets over them."""
+    hosting = wiring.hosting()
+    return check_settings(over=hosting.over(PRODUCTION) if isinstance(hosting, Deployer) else None)
+
+
 def fresh_settings() -> Settings:
-    """As they are now, not as they were when this process began."""
-    return check_settings().settings
+    return fresh().settings
 
 
 def _drill_proof(session: Session) -> DrillProof | None:

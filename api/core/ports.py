@@ -7,7 +7,7 @@
 `AccessChecker`     any of them that can tell what its credentials may do
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -278,6 +278,22 @@ class ReleaseKeeper(Protocol):
 
     def served(self, service: str) -> ServiceState:
         """As seen from outside."""
+        ...
+
+
+@runtime_checkable
+class Deployer(Protocol):
+    """A hosting provider that deploys when it is told to; others deploy what is pushed to a repository."""
+
+    def deploy(
+        self, service: str, release: str, variables: Mapping[str, str], *, irreversible: bool = False
+    ) -> str:
+        """Serve this release with these variables over the service's own; returns the deploy's id. Raises
+        `Refused` for a secret among them."""
+        ...
+
+    def over(self, service: str) -> Mapping[str, str]:
+        """What its newest deploy sets over the service's own variables, the release's name among them."""
         ...
 
 

@@ -192,7 +192,8 @@ CHECKS: Sequence[Check] = (
         6,
         "Rollback rehearsed",
         "there is a release to go back to, and going there and back was tried on staging",
-        "Run the flow `rehearse-rollback` (`firstuser preflight rehearse`).",
+        "Deploy this release to staging (`firstuser release deploy staging NAME`), then rehearse: "
+        "`firstuser preflight rehearse`.",
         "preflight-rollback",
         Role.ROLLBACK,
         fresh_for=REHEARSAL_FRESH,

@@ -101,6 +101,7 @@ class Rehearsing:
         if before is None:
             raise Refused(
                 "Staging has never served another release: there is nothing to go back to.",
-                fix="The first release has nothing before it: have the check waived by a second person.",
+                fix="Deploy the release that is to be launched to staging, then rehearse again: "
+                "`firstuser release deploy staging NAME`.",
             )
         return known[-1], before

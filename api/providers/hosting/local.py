@@ -69,7 +69,7 @@ class LocalHosting:
     def wait_live(self, service: str, deploy_id: str, timeout_s: float) -> ServiceState:
         deadline = time.monotonic() + timeout_s
         while True:
-            state = self.state(service)
+            state = self.served(service)
             if state.healthy and state.deploy_id == deploy_id:
                 return state
             if time.monotonic() > deadline:
@@ -98,7 +98,8 @@ class LocalHosting:
         return {name for name, value in found.items() if value}
 
     def deploys(self, service: str) -> Sequence[Deploy]:
-        return [one.deploy() for one in releases.read(self._state_dir, service)]
+        known = releases.read(self._state_dir, service)
+        return [one.deploy() for one in known or [releases.own(self._state_dir, service)]]
 
     def deploy(
         self, service: str, release: str, variables: Mapping[str, str], *, irreversible: bool = False
@@ -108,6 +109,10 @@ class LocalHosting:
         made = releases.add(self._state_dir, service, release, variables, irreversible=irreversible)
         self._restart(f"api-{service}")
         return made.id
+
+    def over(self, service: str) -> Mapping[str, str]:
+        known = releases.read(self._state_dir, service)
+        return known[-1].over() if known else {}
 
     def roll_back(self, service: str, to: str = "") -> str:
         self._come_home(service)
@@ -125,6 +130,9 @@ class LocalHosting:
         pointer_path(self._state_dir, service).unlink(missing_ok=True)
 
     def served(self, service: str) -> ServiceState:
+        if service not in self._base_urls:
+            known = ", ".join(sorted(self._base_urls))
+            raise NotFound(f"There is no service {service!r}.", fix=f"Choose one of: {known}.")
         return self._seen(self._base_urls[service])
 
     def base_url(self, service: str) -> str:

@@ -1,7 +1,8 @@
 """What a local service was deployed with: `releases/<service>.json`, the newest last.
 
-A release here is a name and the configuration that goes with it: variables over the service's own, of which
-none may be a secret. Going back deploys an older one again, so that the file tells the whole story.
+A release here is a name and the configuration that goes with it, over one checkout: variables over the
+service's own, of which none may be a secret. Going back deploys an older one again, so that the file tells
+the whole story.
 """
 
 import json
@@ -10,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
 
 from api.core.errors import Conflict, NotFound, Refused
 from api.core.ids import new_id
@@ -18,6 +22,13 @@ from api.core.ports import Deploy
 SERVICES = ("production", "staging")
 KEPT = 50
 HOME = "home"
+RELEASE = "FIRSTUSER_RELEASE"
+UNNAMED = "dev"
+"""What a service calls its release where nobody has named one."""
+
+EVER = datetime(2026, 1, 1, tzinfo=UTC)
+"""When what was never deployed began to serve: before any deploy."""
+
 _SECRET = ("SECRET", "KEY", "TOKEN", "PASSWORD", "AUTH")
 
 
@@ -35,14 +46,17 @@ class Release:
     def deploy(self) -> Deploy:
         return Deploy(self.id, self.release, datetime.fromisoformat(self.at), self.irreversible)
 
+    def over(self) -> Mapping[str, str]:
+        """The variables over the service's own."""
+        return {**self.variables, RELEASE: self.release}
+
 
 def environment(state_dir: Path, service: str) -> dict[str, str]:
     """What the service's process reads over its environment file."""
     found = read(state_dir, service)
     if not found:
         return {}
-    newest = found[-1]
-    return {**newest.variables, "FIRSTUSER_RELEASE": newest.release, "FIRSTUSER_DEPLOY_ID": newest.id}
+    return {**found[-1].over(), "FIRSTUSER_DEPLOY_ID": found[-1].id}
 
 
 def read(state_dir: Path, service: str) -> list[Release]:
@@ -63,9 +77,9 @@ def add(
     state_dir: Path, service: str, release: str, variables: Mapping[str, str], *, irreversible: bool = False
 ) -> Release:
     """What the service is deployed with from its next start on. Raises `Refused` for a secret."""
-    secret = next((name for name in variables if any(word in name.upper() for word in _SECRET)), None)
+    secret = next((name for name, value in variables.items() if _is_secret(name, value)), None)
     if secret is not None:
-        raise Refused(f"{secret} looks like a secret.", fix="Secrets belong into the service's own file.")
+        raise Refused(f"{secret} holds a secret.", fix="Secrets belong into the service's own file.")
     made = Release(new_id("dep"), release, _now(), dict(variables), irreversible)
     _write(state_dir, service, [*_beginning(state_dir, service), made])
     return made
@@ -94,7 +108,22 @@ def back(state_dir: Path, service: str, to: str = "") -> Release:
 
 def _beginning(state_dir: Path, service: str) -> Sequence[Release]:
     """Before the first release there was the stack's own configuration: that, too, can be gone back to."""
-    return read(state_dir, service) or [Release(HOME, "dev", datetime.fromtimestamp(0, UTC).isoformat())]
+    return read(state_dir, service) or [own(state_dir, service)]
+
+
+def own(state_dir: Path, service: str) -> Release:
+    """What a service is that was never deployed over: its own file."""
+    known = dotenv_values(state_dir / "secrets" / f"{service}.env", interpolate=False)
+    return Release(HOME, known.get(RELEASE) or UNNAMED, EVER.isoformat())
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """By its name, or a password in an address."""
+    try:
+        password = urlsplit(value).password
+    except ValueError:
+        password = None
+    return password is not None or any(word in name.upper() for word in _SECRET)
 
 
 def _path(state_dir: Path, service: str) -> Path:

@@ -53,7 +53,7 @@ def test_an_irreversible_migration_is_not_gone_back_over(tmp_path: Path) -> None
 
 
 def test_refusals(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="looks like a secret"):
+    with pytest.raises(Refused, match="holds a secret"):
         releases.add(tmp_path, "production", "2.0", {"SESSION_SECRET": "x"})
     with pytest.raises(NotFound):
         releases.read(tmp_path, "elsewhere")
