@@ -57,7 +57,7 @@ def demo(
     finally:
         if not keep:
             stage.firstuser("down", quiet=True)
-    _tell(told, monotonic() - started)
+    _tell(told, monotonic() - started, again=not incident)
     if keep:
         out.print(
             f"\nThe stack goes on: FIRSTUSER_STATE_DIR={folder} firstuser status (and `firstuser down`)."
@@ -144,7 +144,17 @@ def _row(connection: psycopg.Connection, query: LiteralString, *values: object) 
     return row
 
 
-def _tell(told: Told, seconds: float) -> None:
+def _tell(told: Told, seconds: float, *, again: bool = True) -> None:
+    """`again`: with what was proved; without, it has been said as it came."""
+    if again:
+        _tell_proofs(told)
+    good = sum(proof.true for proof in told.proofs)
+    said = "all of it is true" if good == len(told.proofs) else "not all is true"
+    colour = "green" if good == len(told.proofs) else "red"
+    out.print(f"\n   [{colour}]{said}[/], {good} of {len(told.proofs)} claims, in {seconds:.0f} s")
+
+
+def _tell_proofs(told: Told) -> None:
     drill = told.drill
     out.print("\n[bold]What was proved[/]")
     for c in drill.get("checks", []):
@@ -156,5 +166,3 @@ def _tell(told: Told, seconds: float) -> None:
     if drill:
         out.print(f"\n   [bold]RTO[/] {drill.get('rto_seconds')} s  ({parts})")
         out.print(f"   [bold]RPO[/] {drill.get('rpo_seconds')} s")
-    verdict = "[green]all of it is true[/]" if all(p.true for p in told.proofs) else "[red]not all is true[/]"
-    out.print(f"   {verdict}, in {seconds:.0f} s")

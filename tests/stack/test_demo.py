@@ -12,6 +12,7 @@ from api.settings import StackSettings
 from deployments.commands import demo
 from deployments.local.environment import setting_names
 
+CHAOS_DAY = "FIRSTUSER_CHAOS_DAY"
 DRILL = {"id": None, "status": "error", "issues": ["no worker"], "checks": []}
 
 
@@ -36,6 +37,20 @@ def test_the_demo_proves_the_main_job_and_ends_what_it_started(tmp_path: Path) -
         assert claim in done.stdout
     assert StackSettings().state_dir == Path("var")  # the demo has a place of its own below it
     assert not (tmp_path / "var" / "demo" / "run" / "supervisord.pid").exists()
+
+
+@pytest.mark.stack
+@pytest.mark.xdist_group("scratch")
+@pytest.mark.timeout(1200)
+@pytest.mark.skipif(not os.environ.get(CHAOS_DAY), reason=f"takes five minutes: set {CHAOS_DAY}=1")
+def test_the_chaos_day_is_lived_through(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in setting_names()}
+    command = [sys.executable, "-m", "deployments.cli", "demo", "--scenario", "incident"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1100, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "✗" not in done.stdout and "all of it is true" in done.stdout
 
 
 def test_a_claim_that_is_not_true_makes_the_demo_fail_with_its_reason(
