@@ -6,6 +6,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
+from api.core.access import synthetic
 from api.core.alerts import service as alerts
 from api.core.alerts.catalogue import ENDPOINT, EXHAUSTED, OVERDUE
 from api.core.crypto import Vault, data_keys
@@ -42,6 +43,7 @@ def ports(settings: Settings, application_name: str, sender: Sender | None = Non
         fallback=PlatformSecrets(known.get(WEBHOOK, [])),
         on_settled=partial(page, service.env),
         tend=partial(tend, timedelta(seconds=service.live_ttl_seconds)),
+        uncounted=frozenset({synthetic.INTEGRATION_ID}),
     )
 
 

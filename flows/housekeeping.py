@@ -23,7 +23,7 @@ from api.core.errors import Conflict
 from api.core.founders import login
 from api.core.idempotency import service as idempotency
 from api.core.webhooks import retention
-from flows import hooks, wiring
+from flows import hooks, preflight_tenant, wiring
 
 BEACON_MARGIN = timedelta(days=1)
 RUNS_KEPT = timedelta(days=2)
@@ -41,11 +41,12 @@ _RUNS_AT_ONCE = 200
     on_completion=[hooks.fine],
 )
 async def sweep() -> list[str]:
-    """Put staging back and destroy copies after a crashed drill. Steps aside while a drill runs.
+    """Put staging back and destroy copies after a crashed drill, empty the smoke test's tenant after a
+    killed one. Steps aside while a drill runs.
 
     Short and asynchronous: as a synchronous flow every minute it would cost a second each.
     """
-    return await to_thread(sweep_now)
+    return await to_thread(preflight_tenant.sweep) + await to_thread(sweep_now)
 
 
 def sweep_now() -> list[str]:

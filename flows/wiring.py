@@ -175,9 +175,9 @@ def drill_run(drill_id: str, on_progress: OnProgress) -> DrillRun:
 
 
 @contextmanager
-def smoke_lock() -> Generator[None]:
+def smoke_lock(wait_s: float = LOCK_WAIT_S) -> Generator[None]:
     """One smoke test at a time. Raises `Conflict` when another goes on for too long."""
-    with advisory_lock(engine(), SMOKE_LOCK, LOCK_WAIT_S) as held:
+    with advisory_lock(engine(), SMOKE_LOCK, wait_s) as held:
         if not held:
             raise Conflict("Another smoke test is running.", fix="Wait for it, then run this one again.")
         yield

@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
+from time import monotonic
 
 import httpx
 import pytest
@@ -16,11 +20,15 @@ from api import dispatching
 from api.core.access import synthetic
 from api.core.preflight.records import Finding, Part, State
 from api.core.preflight.smoke import STEPS, Credentials
+from api.core.presence import queries as presence
+from api.core.webhooks import totals
+from api.core.webhooks.standing import standing
+from api.db.engine import driver_connection
 from api.providers.preflight import smoke
 from api.providers.preflight.smoke import Place
 from api.settings import Settings
 from deployments.dispatcher import dispatch
-from flows import wiring
+from flows import preflight_tenant, wiring
 from flows.preflight_tenant import SyntheticTenant
 from tests.browser.chromium import executable
 from tests.flows.preflight_world import world
@@ -29,6 +37,10 @@ from tests.serving import Served, serving
 
 __all__ = ["seeded"]
 
+_ATTEMPTS = (
+    "select count(*) from webhook_attempts as a join webhook_endpoints as e on e.id = a.endpoint_id"
+    " where e.integration_id = %(id)s"
+)
 Change = Callable[["Asked", httpx.Response], httpx.Response]
 
 
@@ -180,24 +192,76 @@ def test_visitors_are_real_browsers_where_there_is_one(proxy: Proxy) -> None:
         assert "(Chromium" in parts(found)[name].observed
 
 
-def test_what_a_killed_run_left_is_gone_with_the_next_one(proxy: Proxy) -> None:
-    tenant = SyntheticTenant()
-    given = tenant.prepare("http://127.0.0.1:9", "http://127.0.0.1:9/back", None)
-    body = {
-        "mode": "redirect",
-        "external_user_id": "left",
-        "return_url": "http://127.0.0.1:9/back",
-        "state": "s",
-    }
-    key = {"Authorization": f"Bearer {given.api_key}", "Idempotency-Key": "left"}
-    assert (
-        httpx.post(f"{proxy.url}/api/integration/v1/waitlist/start", json=body, headers=key).status_code
-        == 201
-    )
-    assert left()["entries"] == 1 and left()["keys"] == 1
-    assert run(proxy).state is State.PASS
+KILLED = """
+import sys
+from api.providers.preflight import smoke
+from flows import preflight_tenant, wiring
+from flows.preflight_tenant import SyntheticTenant
+with wiring.smoke_lock():
+    smoke.run(smoke.Place(sys.argv[1], None), SyntheticTenant())
+"""
+
+
+@contextmanager
+def in_the_middle(proxy: Proxy) -> Iterator[subprocess.Popen[bytes]]:
+    """A smoke test in a process of its own, whose heartbeat has arrived and is not answered."""
+    reached, over = Event(), Event()
+
+    def hold(asked: Asked, answer: httpx.Response) -> httpx.Response:
+        if asked.path.endswith("/heartbeat"):
+            reached.set()
+            over.wait(120)
+        return answer
+
+    proxy.change = hold
+    child = subprocess.Popen([sys.executable, "-c", KILLED, proxy.url])
+    try:
+        assert reached.wait(120)
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+        over.set()
+        proxy.change = None
+
+
+@pytest.mark.parametrize("by", ["the sweep", "the next run"])
+def test_what_a_killed_run_left_is_taken_away(proxy: Proxy, by: str) -> None:
+    with in_the_middle(proxy) as child:
+        assert preflight_tenant.sweep() == [], "it is being used"
+        there = left()
+        child.kill()
+        child.wait()
+    assert left() == there
+    assert min(there[what] for what in ("entries", "grants", "presence", "keys", "addresses")) > 0
+    if by == "the next run":
+        assert run(proxy).state is State.PASS
+    else:
+        deadline = monotonic() + 60
+        while not (said := preflight_tenant.sweep()):
+            assert monotonic() < deadline, "the lock of the dead is not free"
+        assert "interrupted" in said[0]
     assert set(left().values()) == {0}
-    assert httpx.get(f"{proxy.url}/api/integration/v1/me", headers=key).status_code == 401
+    assert preflight_tenant.sweep() == []
+
+
+def test_it_is_in_no_number_while_it_lasts(proxy: Proxy, product: Served) -> None:
+    """Per-minute presence and the metrics of deliveries; the rollback rules have tests of their own."""
+    minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    with wiring.transaction() as session:
+        before = totals.read(session)
+        standing_before = standing(session, datetime.now(UTC), lambda _: True)
+    with in_the_middle(proxy), wiring.transaction() as session:
+        connection = driver_connection(session)
+        presence.sample(connection, minute, minute - timedelta(hours=1))
+        sampled = connection.execute("select integration_id from presence_minutes").fetchall()
+        sent = connection.execute(_ATTEMPTS, {"id": synthetic.INTEGRATION_ID}).fetchone()
+        assert standing(session, datetime.now(UTC), lambda _: True) == standing_before
+    assert sent and sent[0] > 0, "its webhooks were sent, all the same"
+    assert synthetic.INTEGRATION_ID not in {one for (one,) in sampled} and sampled
+    with wiring.transaction() as session:
+        assert totals.read(session) == before
+    preflight_tenant.sweep()
 
 
 def answered(status: int, document: object, like: httpx.Response) -> httpx.Response:

@@ -55,6 +55,12 @@ def may_be_embedded(session: Session, origin: str) -> str:
     return origin
 
 
+def left_behind(session: Session) -> bool:
+    """Whether something of a smoke test is still there: while none runs, a killed one has left it."""
+    found = queries.integration(session, INTEGRATION_ID)
+    return found is not None and bool(found.webhook_url or found.return_urls or people(session))
+
+
 def people(session: Session) -> Sequence[str]:
     """The user ids of whoever is on its list."""
     return queries.users_of_space(session, SPACE_ID)

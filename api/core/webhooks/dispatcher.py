@@ -8,7 +8,7 @@ deadline of an attempt is given back unsent. When the database goes away, what w
 import asyncio
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -46,7 +46,8 @@ _log = get_logger("webhooks.dispatcher")
 @dataclass(frozen=True, slots=True)
 class Ports:
     """`may_send` reads the switches in the transaction of a claim. `on_settled` runs in that of a settling:
-    what it raises undoes it. `tend` is for whoever runs a loop: what there is to do now and then."""
+    what it raises undoes it. `tend` is for whoever runs a loop: what there is to do now and then.
+    `uncounted`: integrations that are sent to and in no total."""
 
     transaction: Callable[[], AbstractContextManager[Session]]
     vault: Vault
@@ -55,6 +56,7 @@ class Ports:
     fallback: Iterable[str] | None
     on_settled: Callable[[Session, Settled, datetime], None] = lambda _session, _settled, _now: None
     tend: Callable[[Session], None] = lambda _session: None
+    uncounted: Collection[str] = ()
 
 
 @dataclass
@@ -147,7 +149,7 @@ class Dispatcher:
         self._clock = (now, asked)
         self._claimed += len(claimed)
         self.tally["claimed"] += len(claimed)
-        self.count.numbers[CLAIMED] += len(claimed)
+        self.count.numbers[CLAIMED] += sum(self._counts(one) for one in claimed)
         for one in claimed:
             lane = self._lanes.setdefault(one.endpoint.id, _Lane())
             lane.last_start, lane.claimed_at, lane.keys = asked + _LAST_START_S, asked, None
@@ -267,10 +269,14 @@ class Dispatcher:
             self._changed.set()
 
     def _count(self, batch: Sequence[Tried], settled: Settled) -> None:
-        self.count.numbers.update(outcome.value for outcome in settled.outcomes)
+        counted = [one for one in settled.tried if self._counts(one.claimed)]
+        self.count.numbers.update(one.verdict.outcome.value for one in counted)
         for one in batch:
-            if one.attempt is not None:
+            if one.attempt is not None and self._counts(one.claimed):
                 self.count.tried(one.attempt.latency_ms)
+
+    def _counts(self, claimed: Claimed) -> bool:
+        return claimed.endpoint.integration_id not in self._ports.uncounted
 
     def _settle_now(self, batch: Sequence[Tried]) -> Settled:
         with self._ports.transaction() as session:

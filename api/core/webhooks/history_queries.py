@@ -142,7 +142,11 @@ update webhook_replays set state = 'cancelled', ended_at = :now
 where id = :id and integration_id = any(:integrations) and state = 'running' returning id
 """)
 
-_EXHAUSTED = text("select count(*) from webhook_deliveries where state = 'exhausted'")
+_EXHAUSTED = text("""
+select count(*) from webhook_deliveries as d where state = 'exhausted' and endpoint_id not in (
+    select e.id from webhook_endpoints as e join integrations as i on i.id = e.integration_id
+    join spaces as s on s.id = i.space_id where s.synthetic)
+""")
 _KEEP_DAYS = text("select keep_webhook_days(cast(:first as date), cast(:last as date))")
 _DROP_DAYS = text("select drop_webhook_days(cast(:before as date))")
 _GIVE_UP = text(f"""

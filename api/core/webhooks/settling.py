@@ -29,12 +29,16 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What changed hands: `exhausted` and `disabled` (endpoint id → why) are for alerts, to be raised in the
-    same transaction."""
+    """What changed hands (`tried`): `exhausted` and `disabled` (endpoint id → why) are for alerts, to be
+    raised in the same transaction."""
 
-    outcomes: Sequence[Outcome]
+    tried: Sequence[Tried]
     exhausted: Sequence[Tried]
     disabled: Sequence[tuple[str, str]]
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return [one.verdict.outcome for one in self.tried]
 
 
 def settle(session: Session, tried: Sequence[Tried], now: datetime) -> Settled:
@@ -43,7 +47,7 @@ def settle(session: Session, tried: Sequence[Tried], now: datetime) -> Settled:
     mine = delivery_queries.settle(session, _document(tried))
     settled = [one for one in tried if (one.claimed.id, one.claimed.claim_id) in mine]
     return Settled(
-        [one.verdict.outcome for one in settled],
+        settled,
         [one for one in settled if one.verdict.outcome is Outcome.EXHAUSTED],
         disabled,
     )
