@@ -28,6 +28,9 @@ from api.core.rotation.steps import Mode
 from api.core.rotation.stores import SecretStore, Stage
 from api.core.webhooks.attempts import Sender
 from api.db.locks import advisory_lock
+from api.providers.hosting import platform_hosting
+from api.providers.hosting.consumers import Redeployed
+from api.providers.hosting.services import SERVICES
 from api.providers.secret_kinds.api_keys import ApiKeys
 from api.providers.secret_kinds.calls import ProductCalls
 from api.providers.secret_kinds.live_checks import LiveCheck, NoCheck, SessionCheck, WidgetCheck
@@ -214,9 +217,13 @@ def platform_secrets(
     ]
 
 
-def consumers(_: Settings) -> Consumers:
-    """What runs with the platform's secrets, and how it is made to take new ones on."""
-    return SelfReading()
+def consumers(settings: Settings) -> Consumers:
+    """What runs with the platform's secrets, and how it is made to take new ones on: processes know the
+    variables of a platform from their start alone, and a file as it is."""
+    name = settings.drills.hosting_provider
+    if name not in SERVICES:
+        return SelfReading()
+    return Redeployed(partial(platform_hosting, name, settings), settings.platforms.deploy_timeout_seconds)
 
 
 def reencrypted(transaction: Transaction, stores: Sequence[SecretStore]) -> Freed:

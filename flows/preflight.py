@@ -56,7 +56,7 @@ def preflight(
     production_url: Address = "",
     staging_url: Address = "",
     database_provider: Literal["", "embedded"] = "",
-    hosting_provider: Literal["", "local"] = "",
+    hosting_provider: Literal["", "local", "render", "railway", "fly", "ecs"] = "",
     sign_off: bool = False,
     trigger: Trigger = "ops",
 ) -> Any:

@@ -21,7 +21,7 @@ def rehearsing() -> Rehearsing:
         raise Refused(
             f"{hosting.name} does not say which releases there were.", fix="Rehearse by hand, and waive it."
         )
-    wait_s = wiring.settings().drills.staging_timeout_seconds
+    wait_s = wiring.settings().drills.staging_wait_seconds
     return Rehearsing(wiring.transaction, hosting, hosting, works, system_clock, wait_s)
 
 

@@ -162,7 +162,7 @@ def drilling() -> Drilling:
         owner_phone=configured.platform.homepage_owner_phone,
         live_window=timedelta(seconds=configured.service.live_ttl_seconds),
         copy_ttl=timedelta(seconds=configured.drills.drill_copy_ttl_seconds),
-        wait_timeout_s=configured.drills.staging_timeout_seconds,
+        wait_timeout_s=configured.drills.staging_wait_seconds,
         code_migration_head=migrate.head(),
         durable=configured.drills.drill_fsync,
     )

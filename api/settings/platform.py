@@ -1,6 +1,8 @@
 """The twelve variables of the runbook (section 3), under exactly the names it gives them."""
 
-from pydantic import Field, SecretStr
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from api.settings.group import Group
@@ -10,12 +12,16 @@ class PlatformSettings(Group):
     """`DATABASE_URL`, `SESSION_SECRET`, `PUBLIC_APP_URL`, … as the runbook writes them.
 
     Secret rings take the current value and `<NAME>_PREVIOUS`; `<NAME>_PENDING` is
-    accepted, too, before it is anybody's first choice (`rings`).
+    accepted, too, before it is anybody's first choice (`rings`). `restored_database_url` is set
+    while staging serves a restored copy, and then is what `database_url` says.
     """
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
 
     database_url: SecretStr = SecretStr("")
+    restored_database_url: SecretStr | None = Field(
+        default=None, validation_alias="FIRSTUSER_RESTORED_DATABASE_URL"
+    )
     session_secret: SecretStr = SecretStr("")
     session_secret_previous: SecretStr | None = None
     session_secret_pending: SecretStr | None = None
@@ -33,6 +39,12 @@ class PlatformSettings(Group):
     integration_webhook_signing_secret_previous: SecretStr | None = None
     integration_webhook_signing_secret_pending: SecretStr | None = None
     ops_alert_webhook_url: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def a_restored_copy_comes_first(self) -> Self:
+        if self.restored_database_url is not None:
+            self.database_url = self.restored_database_url
+        return self
 
     @property
     def founder_phone_list(self) -> list[str]:

@@ -1,7 +1,7 @@
 """A platform on loopback. Subclasses answer; the base authenticates, fails as told, and remembers all."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -63,12 +63,26 @@ class FakePlatform:
         self.token = TOKEN
         self.variables: dict[str, str] = {"OTHER": "untouched"}
         self.deploys = 0
+        self.on_live: Callable[[Mapping[str, str], str], None] = lambda _variables, _release: None
+        self.fails = 0  # so many deploys will
         self.troubles: list[Trouble] = []
         self.asked: list[httpx.Request] = []
         self.given: list[httpx.Response | None] = []
         self.url = ""
 
     def answer(self, asked: Asked) -> Reply:
+        raise NotImplementedError
+
+    def push(self, release: str, *, irreversible: bool = False) -> None:
+        """Somebody deploys a release of theirs; it is live at once."""
+        raise NotImplementedError
+
+    def overtake(self) -> None:
+        """Somebody else's deploy, of what serves, takes the place of the one that is on its way."""
+        raise NotImplementedError
+
+    def live(self) -> str:
+        """The release that serves."""
         raise NotImplementedError
 
     def authorized(self, asked: Asked) -> bool:

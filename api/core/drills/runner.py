@@ -187,7 +187,15 @@ class DrillRun:
                 restored_copy=handle.name,
                 as_of=handle.target_at,
             )
-            self._use.hosting.wait_live(STAGING, deploy, self._use.wait_timeout_s)
+            served = self._use.hosting.wait_live(STAGING, deploy, self._use.wait_timeout_s)
+            if served.restored_copy != handle.name:
+                found = served.restored_copy or "its own database"
+                raise Rejected(
+                    f"{STAGING} serves {found} instead of {handle.name}.",
+                    provider=self._use.hosting.name,
+                    operation="point",
+                    fix="Somebody deployed meanwhile: start the drill again.",
+                )
 
     def verify_product(self, names: Sequence[str]) -> list[CheckResult]:
         """Login, founder tools, integration setup, live users: through staging, as a user would."""

@@ -1,4 +1,4 @@
-"""Fly's Machines API for one app: its secrets.
+"""Fly's Machines API for one app: its secrets, and how to call the rest of it.
 
 Machines see a change when they are next updated with it. Values are shown only to a token that may; without
 one no ring can be moved on, since the pending value is known to nobody else.
@@ -21,21 +21,23 @@ class Fly:
     def __init__(self, url: str, token: str, app: str, transport: httpx.BaseTransport | None = None) -> None:
         own_scheme = token.startswith("FlyV1 ")
         headers = {"Authorization": token if own_scheme else f"Bearer {token}"}
-        self._http = VendorHttp(
+        self.http = VendorHttp(
             self.name, url, secrets=[token], headers=headers, transport=transport, patience_s=PATIENCE_S
         )
-        self._secrets = f"apps/{app}/secrets"
+        self.app = f"apps/{app}"
+        self.secrets_version: int | None = None  # the newest that this client made
+        self._secrets = f"{self.app}/secrets"
 
     def get(self, names: Sequence[str]) -> Mapping[str, str]:
         asked = {"show_secrets": "true"}
-        answer = self._http.json(
-            "read secrets", self._http.call("read secrets", "GET", self._secrets, params=asked)
+        answer = self.http.json(
+            "read secrets", self.http.call("read secrets", "GET", self._secrets, params=asked)
         )
         known = {text_of(one, "name"): one for one in objects_of(answer, "secrets")}
         hidden = [name for name in names if name in known and "value" not in known[name]]
         if hidden:
             fix = "Give FLY_API_TOKEN a token of the app with the right to read its secrets."
-            raise self._http.error(Rejected, "read secrets", f"hides the value of {hidden[0]}", fix)
+            raise self.http.error(Rejected, "read secrets", f"hides the value of {hidden[0]}", fix)
         return {name: value for name in names if name in known and (value := text_of(known[name], "value"))}
 
     def set(self, changes: Mapping[str, str | None]) -> None:
@@ -53,11 +55,15 @@ class Fly:
     def _update(self, values: Mapping[str, str]) -> None:
         if values:
             body, hide = {"values": dict(values)}, list(values.values())
-            self._http.call("set secrets", "POST", self._secrets, repeatable=True, json=body, hide=hide)
+            answer = self.http.call(
+                "set secrets", "POST", self._secrets, repeatable=True, json=body, hide=hide
+            )
+            found = self.http.json("set secrets", answer).get("version")
+            self.secrets_version = found if isinstance(found, int) else self.secrets_version
 
     def _delete(self, name: str) -> None:
         try:
-            self._http.call("delete secret", "DELETE", f"{self._secrets}/{name}")
+            self.http.call("delete secret", "DELETE", f"{self._secrets}/{name}")
         except Rejected as error:
             if error.status != 404:
                 raise

@@ -1,4 +1,4 @@
-"""Railway's GraphQL API for one service in one environment: its variables.
+"""Railway's GraphQL API for one service in one environment: its variables, and any query.
 
 Changes are made with `skipDeploys`: a deploy comes when hosting asks for it. A variable is emptied and not
 deleted: a deletion cannot skip the deploy, and the settings take an empty variable for none.
@@ -37,13 +37,13 @@ class Railway:
     ) -> None:
         """`headers` with the token, see `token_header`; `place`: projectId, environmentId, serviceId."""
         secrets = [value.removeprefix("Bearer ") for value in headers.values()]
-        self._http = VendorHttp(
+        self.http = VendorHttp(
             self.name, url, secrets=secrets, headers=dict(headers), transport=transport, patience_s=PATIENCE_S
         )
-        self._place = dict(place)
+        self.place = dict(place)
 
     def get(self, names: Sequence[str]) -> Mapping[str, str]:
-        found = object_of(self.query("read variables", VARIABLES, self._place), "variables")
+        found = object_of(self.query("read variables", VARIABLES, self.place), "variables")
         return {name: value for name in names if (value := text_of(found, name))}
 
     def set(self, changes: Mapping[str, str | None]) -> None:
@@ -53,19 +53,25 @@ class Railway:
         done = self.query(
             "set variables",
             UPSERT,
-            {"input": {**self._place, **given}},
+            {"input": {**self.place, **given}},
             hide=[v for v in values.values() if v],
         )
         if done.get("variableCollectionUpsert") is not True:
-            raise self._http.error(Rejected, "set variables", "did not take the variables")
+            raise self.http.error(Rejected, "set variables", "did not take the variables")
 
     def query(
-        self, operation: str, text: str, variables: Mapping[str, Any], hide: Sequence[str] = ()
+        self,
+        operation: str,
+        text: str,
+        variables: Mapping[str, Any],
+        hide: Sequence[str] = (),
+        *,
+        repeatable: bool = True,
     ) -> dict[str, Any]:
-        """The answer's `data`. Ours may all be repeated. Errors come with status 200, too."""
+        """The answer's `data`. Errors come with status 200, too. Not `repeatable`: what starts a deploy."""
         body = {"query": text, "variables": dict(variables)}
-        answer = self._http.call(operation, "POST", "", repeatable=True, json=body, hide=hide)
-        document = self._http.json(operation, answer)
+        answer = self.http.call(operation, "POST", "", repeatable=repeatable, json=body, hide=hide)
+        document = self.http.json(operation, answer)
         errors = [text_of(one, "message") for one in objects_of(document, "errors")]
         if errors:
             raise self._refused(operation, "; ".join(errors), hide)
@@ -73,9 +79,9 @@ class Railway:
 
     def _refused(self, operation: str, said: str, hide: Sequence[str]) -> ProviderError:
         if _EXHAUSTED in said.lower():
-            return self._http.error(Unavailable, operation, f"refused: {said}", hide=hide)
+            return self.http.error(Unavailable, operation, f"refused: {said}", hide=hide)
         fix = "Check the token and the ids of project, environment and service." if "uthor" in said else ""
-        return self._http.error(Rejected, operation, f"refused: {said}", fix, hide)
+        return self.http.error(Rejected, operation, f"refused: {said}", fix, hide)
 
 
 def token_header(project_token: str | None, api_token: str | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Render's REST API, v1, for one service: its environment variables.
+"""Render's REST API, v1, for one service: its environment variables, and how to call the rest of it.
 
 A change of a variable waits for the next deploy. The plural PUT of variables replaces all of them, and is
 never used.
@@ -22,10 +22,10 @@ class Render:
         self, url: str, key: str, service_id: str, transport: httpx.BaseTransport | None = None
     ) -> None:
         headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
-        self._http = VendorHttp(
+        self.http = VendorHttp(
             self.name, url, secrets=[key], headers=headers, transport=transport, patience_s=PATIENCE_S
         )
-        self._service = f"services/{service_id}"
+        self.service = f"services/{service_id}"
 
     def get(self, names: Sequence[str]) -> Mapping[str, str]:
         """One request each: the list of all would bring every secret of the service here."""
@@ -39,21 +39,21 @@ class Render:
                 self._absent_is_fine("delete variable", "DELETE", name)
             else:
                 body = {"value": value}
-                self._http.call("set variable", "PUT", self._path(name), json=body, hide=[value])
+                self.http.call("set variable", "PUT", self._path(name), json=body, hide=[value])
 
     def _get(self, name: str) -> str:
         answer = self._absent_is_fine("read variable", "GET", name)
         if answer is None:
             return ""
-        return text_of(self._http.json("read variable", answer), "value")
+        return text_of(self.http.json("read variable", answer), "value")
 
     def _absent_is_fine(self, operation: str, method: str, name: str) -> httpx.Response | None:
         try:
-            return self._http.call(operation, method, self._path(name))
+            return self.http.call(operation, method, self._path(name))
         except Rejected as error:
             if error.status == 404:
                 return None
             raise
 
     def _path(self, name: str) -> str:
-        return f"{self._service}/env-vars/{name}"
+        return f"{self.service}/env-vars/{name}"

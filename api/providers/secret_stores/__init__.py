@@ -7,12 +7,12 @@ ssm                    Parameter Store
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from pydantic import SecretStr
 
 from api.core.errors import Refused
 from api.core.rotation.stores import SecretStore
+from api.providers.platforms.aws import client
 from api.providers.platforms.fly import Fly
 from api.providers.platforms.railway import Railway, token_header
 from api.providers.platforms.render import Render
@@ -72,31 +72,14 @@ def _fly(settings: Settings) -> SecretStore:
 def _secrets_manager(settings: Settings, name: str) -> SecretStore:
     from api.providers.secret_stores.secrets_manager import SecretsManagerStore
 
-    client = _aws(settings, "secretsmanager")
-    return SecretsManagerStore(client, _prefix(settings), settings.platforms.secrets_kms_key, name)
+    found = client(settings, "secretsmanager")
+    return SecretsManagerStore(found, _prefix(settings), settings.platforms.secrets_kms_key, name)
 
 
 def _parameter_store(settings: Settings) -> SecretStore:
     from api.providers.secret_stores.parameter_store import ParameterStore
 
-    return ParameterStore(_aws(settings, "ssm"), _prefix(settings), settings.platforms.secrets_kms_key)
-
-
-def _aws(settings: Settings, service: str) -> Any:
-    # Imported where AWS is asked for: it costs other processes a third of a second and 30 MB.
-    import boto3
-    from botocore.config import Config
-
-    keys = settings.store
-    return boto3.client(
-        service,
-        endpoint_url=settings.platforms.aws_endpoint_url or None,
-        region_name=keys.region,
-        aws_access_key_id=keys.access_key_id,
-        aws_secret_access_key=_text(keys.secret_access_key) or None,
-        aws_session_token=_text(settings.platforms.aws_session_token) or None,
-        config=Config(connect_timeout=3, read_timeout=10, retries={"max_attempts": 4, "mode": "standard"}),
-    )
+    return ParameterStore(client(settings, "ssm"), _prefix(settings), settings.platforms.secrets_kms_key)
 
 
 def _prefix(settings: Settings) -> str:
