@@ -12,10 +12,11 @@ from types import FrameType
 
 import httpx
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import dispatching, log
+from api import dispatching, log, tracing
 from api.core.alerts import reports
 from api.core.alerts.desk import Desk
 from api.core.alerts.outbox import Words
@@ -162,10 +163,11 @@ def production_app() -> FastLane:
     """For `uvicorn --factory api.app:production_app`: settings from the environment, logs as JSON lines.
 
     Exits with 1 and all that is wrong with the settings when anything is."""
-    log.configure()
+    log.configure("api")
     checked = check()
     if checked.problems:
         sys.exit(listing(checked.problems))
+    tracing.start("firstuser-api", checked.settings.tracing)
     return in_fast_lane(create_app(checked.settings, secrets_file=named_file()))
 
 
@@ -331,6 +333,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     await services.hot.close()
     await services.chat_feed.close()
     await services.readiness.close()
+    await run_in_threadpool(tracing.stop)
 
 
 def _drain_on_sigterm(services: Services) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
+from api import tracing
 from api.core.access import synthetic
 from api.core.alerts import service as alerts
 from api.core.alerts.catalogue import ENDPOINT, EXHAUSTED, OVERDUE
@@ -21,6 +22,7 @@ from api.core.webhooks.standing import database_now
 from api.core.webhooks.targets import is_loopback_url
 from api.db.engine import make_engine, session_scope
 from api.providers.webhooks.curl import CurlSender
+from api.providers.webhooks.traced import TracedSender
 from api.settings import Settings
 from api.settings.rings import DATA_KEY, WEBHOOK, rings
 
@@ -38,13 +40,18 @@ def ports(settings: Settings, application_name: str, sender: Sender | None = Non
     return Ports(
         transaction=partial(session_scope, engine),
         vault=Vault(data_keys(*known.get(DATA_KEY, []))),
-        sender=sender or CurlSender(loopback_allowed=is_loopback_url(platform.public_app_url)),
+        sender=sender or _sender(platform.public_app_url),
         may_send=partial(may_send, parse_overrides(service.flags)),
         fallback=PlatformSecrets(known.get(WEBHOOK, [])),
         on_settled=partial(page, service.env),
         tend=partial(tend, timedelta(seconds=service.live_ttl_seconds)),
         uncounted=frozenset({synthetic.INTEGRATION_ID}),
     )
+
+
+def _sender(public_app_url: str) -> Sender:
+    made = CurlSender(loopback_allowed=is_loopback_url(public_app_url))
+    return TracedSender(made) if tracing.on() else made
 
 
 def may_send(overrides: Values, session: Session) -> Callable[[str], bool]:

@@ -1,33 +1,26 @@
-"""Structured logs: one JSON object a line on standard output, for whoever keeps it.
+"""Structured logs: one JSON object a line on standard output, for whoever keeps it (docs/observability.md).
 
-Nothing personal is logged: ids, counts and verdicts only. Should a library put an e-mail address or a phone
-number into a line nevertheless, it is masked on the way out.
+Nothing personal and no credential is logged: ids, counts and verdicts only. Should a library put one into a
+line nevertheless, it is cut or masked on the way out (`api.redaction`).
 """
 
 import logging
-import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Any, TextIO
 
 import structlog
 
-from api import request_log
-from api.core.masking import masked
+from api import redaction, request_log, tracing
 
-_PERSONAL = re.compile(r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)+|\+[1-9]\d{6,14}\b")
+Processor = structlog.types.Processor
+Line = MutableMapping[str, Any]
 _QUIET = ("uvicorn.access", "httpx", "httpcore")
 
 
-def configure(stream: TextIO | None = None) -> None:
-    """Route structlog and the standard library's logging into the same lines."""
-    shared: list[structlog.types.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        _mask,
-    ]
+def configure(service: str, stream: TextIO | None = None) -> None:
+    """Route structlog and the standard library's logging into the same lines. `service`: which process."""
+    shared = _shared(service)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -38,11 +31,11 @@ def configure(stream: TextIO | None = None) -> None:
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(default=str),
         ],
     )
     handler = logging.StreamHandler(stream or sys.stdout)
-    request_log.lines.to(handler.stream)
+    request_log.lines.to(handler.stream, service)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers, root.level = [handler], logging.INFO
@@ -53,8 +46,34 @@ def configure(stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _mask(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for name, value in line.items():
-        if isinstance(value, str):
-            line[name] = _PERSONAL.sub(lambda found: masked(found[0]), value)
-    return line
+def configure_ours(service: str, more: Sequence[Processor] = (), stream: TextIO | None = None) -> None:
+    """Only what this code logs: the standard library's logging belongs to somebody else here, as to Prefect
+    in a flow run. `more` adds to each line."""
+    structlog.configure(
+        processors=[*_shared(service, more), structlog.processors.JSONRenderer(default=str)],
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _shared(service: str, more: Sequence[Processor] = ()) -> list[Processor]:
+    def named(_logger: object, _method: str, line: Line) -> Line:
+        return {**line, "service": service}
+
+    return [
+        structlog.contextvars.merge_contextvars,
+        *more,
+        structlog.stdlib.add_log_level,
+        named,
+        tracing.ids,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redacted,
+    ]
+
+
+def redacted(_logger: object, _method: str, line: Line) -> Line:
+    """The last that sees a line before it is written."""
+    kept = {name: value for name, value in line.items() if name.startswith("_")}  # structlog's own
+    return {name: redaction.field(name, value) for name, value in line.items() if name not in kept} | kept

@@ -8,13 +8,16 @@ runs on a restored copy sends nothing.
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from functools import partial
 from time import monotonic
 
 import uvloop
 from structlog import get_logger
 
-from api import log
+from api import log, metrics_server, tracing
 from api.core.alerts import service as alerts
 from api.core.crypto import data_keys
 from api.core.webhooks import totals
@@ -27,6 +30,8 @@ from api.live_rings import LiveRings
 from api.ring_file import Turn
 from api.settings import Settings, load, named_file
 from api.settings.rings import DATA_KEY, WEBHOOK, rings
+from api.settings.service import ServiceSettings
+from deployments.dispatcher_metrics import DispatcherMetrics
 
 BEAT_S = 5.0
 """How often the loop says that it lives; it says so only while its rounds go on."""
@@ -34,17 +39,20 @@ BEAT_S = 5.0
 LOOP = "webhook-dispatcher"
 SILENCE = timedelta(seconds=30)
 
+Exposed = Callable[[Dispatcher], AbstractContextManager[object]]
+
 _STUCK_S = 30.0
 _SWITCH_S = 0.0005  # who claims and settles waits that long for the loop that sends, at each step
 _log = get_logger("dispatcher")
 
 
-async def dispatch(given: Ports, stop: asyncio.Event) -> None:
-    """Until `stop`."""
+async def dispatch(given: Ports, stop: asyncio.Event, exposed: Exposed = nullcontext) -> None:
+    """Until `stop`; `exposed` surrounds its work."""
     dispatcher = Dispatcher(given)
     beating = asyncio.create_task(_beat(given, dispatcher))
     try:
-        await dispatcher.run(stop)
+        with exposed(dispatcher):
+            await dispatcher.run(stop)
     finally:
         beating.cancel()
     await asyncio.to_thread(_leave, given, dispatcher)
@@ -100,7 +108,12 @@ async def _until_told(given: Ports, settings: Settings) -> None:
     secrets = live_rings(given, settings)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, secrets.hint)
     async with secrets.running():
-        await dispatch(given, stop)
+        await dispatch(given, stop, partial(_with_metrics, settings.service))
+
+
+def _with_metrics(service: ServiceSettings, dispatcher: Dispatcher) -> AbstractContextManager[object]:
+    registry = metrics_server.registry(DispatcherMetrics(dispatcher))
+    return metrics_server.serving(registry, service.dispatcher_metrics_port, service)
 
 
 def live_rings(given: Ports, settings: Settings) -> LiveRings:
@@ -122,18 +135,20 @@ async def _idle() -> None:
 
 def prepare() -> None:
     """Of a process that dispatches."""
-    log.configure()
+    log.configure("dispatcher")
     sys.setswitchinterval(_SWITCH_S)
 
 
 def main() -> None:
     prepare()
     settings = load()
+    tracing.start("firstuser-dispatcher", settings.tracing)
     if settings.service.restored_copy:
         _log.warning("this is a restored copy: nothing is sent", copy=settings.service.restored_copy)
         uvloop.run(_idle())
         return
     uvloop.run(_until_told(ports(settings, "firstuser-dispatcher"), settings))
+    tracing.stop()
 
 
 if __name__ == "__main__":

@@ -18,11 +18,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
+from time import monotonic
 from urllib.parse import urlsplit
 
 import httpx
 import structlog
 
+from api import log, metrics_server
 from api.core.alerts import probing, reports
 from api.core.alerts.messages import AlertChannel, Throttled
 from api.core.alerts.probing import Place, Seen, Watch
@@ -42,6 +44,7 @@ from api.settings.rings import SESSION, rings
 from api.settings.service import ServiceSettings
 from api.settings.stack import StackSettings
 from deployments import watch_file
+from deployments.watcher_metrics import WatcherMetrics
 
 READYZ = "/api/readyz"
 PROBE_TIMEOUT = httpx.Timeout(3)
@@ -66,6 +69,7 @@ class Watcher:
         default_factory=lambda: httpx.Client(timeout=PROBE_TIMEOUT, trust_env=False, follow_redirects=False)
     )
     probes: Path | None = None
+    metrics: WatcherMetrics = field(default_factory=WatcherMetrics)
     watch: Watch = field(init=False)
     look_at: datetime = field(init=False)
 
@@ -84,9 +88,10 @@ class Watcher:
             self._beat()
 
     def _look(self) -> None:
-        before = self.watch
+        before, began = self.watch, monotonic()
         seen, outcome = self._probe()
         now = self.clock()
+        self.metrics.probed(outcome, monotonic() - began)
         if self.probes is not None:
             probe_spool.append(self.probes, Probe(now, outcome, seen.detail))
         self._keep(probing.observe(before, seen, self.place, now))
@@ -142,6 +147,7 @@ class Watcher:
             receipt = self.channels[name].send(spooled.message)
         except ProviderError as error:
             _log.warning("alert not sent", channel=name, error=error.message)
+            self.metrics.told(name, sent=False)
             after = error.retry_after if isinstance(error, Throttled) else None
             chance = random.random()  # noqa: S311  spreads retries, protects nothing
             self._keep(
@@ -157,6 +163,7 @@ class Watcher:
             )
             return True
         self._keep(probing.told(self.watch, name, receipt, self.clock()))
+        self.metrics.told(name, sent=True)
         _log.info("alert sent", channel=name, message=spooled.message.id, kind=spooled.message.kind.value)
         return True
 
@@ -226,11 +233,15 @@ def main() -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
+    log.configure("watcher")
     watcher = from_environment()
     _log.info("watching", every_seconds=watcher.place.interval.total_seconds(), channels=[*watcher.channels])
-    while not stop.is_set():
-        watcher.turn()
-        stop.wait(_TURN_S)
+    service, registry = ServiceSettings.read(named_file()), metrics_server.registry()
+    watcher.metrics.expose(registry, lambda: watcher.watch)
+    with metrics_server.serving(registry, service.watcher_metrics_port, service):
+        while not stop.is_set():
+            watcher.turn()
+            stop.wait(_TURN_S)
     watcher.report(leaving=True)
 
 

@@ -33,7 +33,7 @@ def trouble(flow: Any, flow_run: Any, state: Any) -> None:
                 metadata=facts,
             )
     except DATABASE_ERRORS as error:
-        _log.warning("no alert for a failed run", flow=flow.name, kind=type(error).__name__)
+        _log.warning("no alert for a failed run", flow=flow.name, kind=type(error).__name__, **facts)
 
 
 def trouble_unless_answered(flow: Any, flow_run: Any, state: Any) -> None:
@@ -49,4 +49,5 @@ def fine(flow: Any, flow_run: Any, state: Any) -> None:
             env = wiring.settings().service.env
             service.resolve(session, FLOW.name, flow.name, env=env, now=system_clock())
     except DATABASE_ERRORS as error:
-        _log.warning("no end of an alert told", flow=flow.name, kind=type(error).__name__)
+        kind, run_id = type(error).__name__, str(flow_run.id)
+        _log.warning("no end of an alert told", flow=flow.name, kind=kind, flow_run_id=run_id)

@@ -36,6 +36,7 @@ from api.providers.webhooks import sender as webhook_sender
 from api.rotating import Rotations
 from api.settings import Settings, load
 from api.settings.rings import DATA_KEY, rings
+from flows import run_log
 
 LOCK_WAIT_S = 30.0
 SMOKE_LOCK = 7_303_015
@@ -43,7 +44,9 @@ SMOKE_LOCK = 7_303_015
 
 @cache
 def settings() -> Settings:
-    return load()
+    found = load()
+    run_log.begin(found)
+    return found
 
 
 @cache

@@ -42,6 +42,7 @@ def make_engine(
         pool_size=pool_size,
         max_overflow=5,
         pool_pre_ping=True,
+        hide_parameters=True,  # what people wrote, or a cipher of it, has no place in an error's text
         connect_args={
             "application_name": application_name,
             "connect_timeout": 5,

@@ -157,7 +157,7 @@ def _not_storable(request: Request, _: Exception) -> Response:
 
 def unexpected(request: Request, error: Exception) -> Response:
     """Runs outside our middleware, so the request's id is put on here."""
-    _log.error("unhandled", kind=type(error).__name__)
+    _log.error("unhandled", kind=type(error).__name__, request_id=getattr(request.state, "request_id", ""))
     response = answer(request, Problem(500, "internal_error", "Something went wrong on our side."))
     response.headers["Request-Id"] = getattr(request.state, "request_id", "")
     response.headers["Cache-Control"] = "no-store"

@@ -111,8 +111,8 @@ def granted(outcome: Outcome, integration_id: str, request_id: str) -> Exchanged
         "exchange denied",
         reason=outcome.reason,
         revoked=outcome.revokes,
-        integration=integration_id,
-        request=request_id,
+        integration_id=integration_id,
+        request_id=request_id,
     )
     raise Refused(
         "The access code cannot be exchanged.",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from api.core.webhooks.standing import Standing
 from api.core.webhooks.totals import Totals
+from api.http.proven import Proven
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +17,4 @@ class Measured:
     silent: dict[str, float]
     open_alerts: dict[str, int]
     messages_waiting: int
+    proven: Proven

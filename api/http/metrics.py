@@ -1,11 +1,14 @@
-"""Metrics for Prometheus: one scrape of any API process tells of all of them, and of every dispatcher.
+"""Metrics for Prometheus (docs/observability.md): requests are of the process that is scraped; all that the
+database knows, of queues, loops, alerts, drills, is the same from every process.
 
 `GET /api/metrics` with `Authorization: Bearer FIRSTUSER_METRICS_TOKEN`; without that setting it is not there.
+With the database away the process still tells of itself.
 """
 
 import hmac
 from collections.abc import Iterator
 
+import structlog
 from fastapi import APIRouter, Request, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import (
@@ -14,18 +17,22 @@ from prometheus_client.metrics_core import (
     HistogramMetricFamily,
     Metric,
 )
+from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from api import dispatching
+from api import dispatching, request_metrics
 from api.core.alerts import views
 from api.core.clock import system_clock
 from api.core.errors import NotFound
 from api.core.webhooks import standing, totals
 from api.core.webhooks.totals import Totals
+from api.db.engine import DATABASE_ERRORS
+from api.http import proven
 from api.http.deps import At
 from api.http.measured import Measured
 from api.http.services import Services
 
+_log = structlog.get_logger("api.metrics")
 router = APIRouter(include_in_schema=False)
 
 
@@ -36,8 +43,20 @@ def metrics(request: Request, at: At) -> Response:
     if token is None or not hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
         raise NotFound("There is nothing here.", fix="Set FIRSTUSER_METRICS_TOKEN, and send it.")
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Families(at.measured.get(lambda: measure(at))))
+    known = _look(at)
+    registry.register(_OwnFamilies(at, known is not None))
+    registry.register(ProcessCollector(registry=None))
+    if known is not None:
+        registry.register(_Families(known))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _look(at: Services) -> Measured | None:
+    try:
+        return at.measured.get(lambda: measure(at))
+    except DATABASE_ERRORS as error:
+        _log.warning("metrics without the database", kind=type(error).__name__)
+        return None
 
 
 def measure(at: Services) -> Measured:
@@ -52,14 +71,34 @@ def measure(at: Services) -> Measured:
             {loop.name: max(0.0, (now - loop.beat_at).total_seconds()) for loop in views.loops(session)},
             {severity: severities.count(severity) for severity in ("critical", "error", "warning", "info")},
             views.waiting(session, system_clock()),
+            proven.look(session),
         )
 
 
+class _OwnFamilies(Collector):
+    def __init__(self, at: Services, database_up: bool) -> None:
+        self._service, self._database_up = at.settings.service, database_up
+
+    def collect(self) -> Iterator[Metric]:
+        about = GaugeMetricFamily("firstuser_build_info", "What runs here.", labels=["release", "env"])
+        about.add_metric([self._service.release, self._service.env], 1)
+        yield about
+        yield GaugeMetricFamily(
+            "firstuser_database_up",
+            "Whether the database has answered this scrape (1) or not (0): then its families are missing.",
+            value=float(self._database_up),
+        )
+        yield from request_metrics.counts.collect()
+
+
 class _Families(Collector):
+    """What the database knows."""
+
     def __init__(self, measured: Measured) -> None:
         self._measured = measured
 
     def collect(self) -> Iterator[Metric]:
+        yield from proven.families(self._measured.proven)
         yield from _queue(self._measured)
         yield from _sending(self._measured.totals)
         yield from _alerts(self._measured)

@@ -7,10 +7,11 @@ import time
 from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
+import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import request_log
+from api import request_log, request_metrics, tracing
 from api.core.ids import new_id
 from api.http.problems import Problem
 
@@ -35,9 +36,31 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status = time.perf_counter(), 500
         state = scope.setdefault("state", {})
         request_id = state.setdefault("request_id", new_id("req"))
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            if tracing.on():
+                await self._traced(scope, receive, send, request_id)
+            else:
+                await self._answered(scope, receive, send, request_id)
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)
+
+    async def _traced(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        """As W3C Trace Context and OpenTelemetry's conventions for HTTP name things."""
+        method, headers = request_metrics.method_of(scope), Headers(scope=scope)
+        facts = {"http.request.method": method, "firstuser.request_id": request_id}
+        with tracing.span(method, facts, "server", headers) as span:
+            status = await self._answered(scope, receive, send, request_id)
+            if span is not None:
+                route = request_metrics.route_of(scope)
+                span.update_name(f"{method} {route}")
+                span.set_attributes({"http.route": route, "http.response.status_code": status})
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> int:
+        """The status."""
+        started, status, state = time.perf_counter(), 500, scope["state"]
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -52,9 +75,12 @@ class RequestContext:
 
         try:
             await self._app(scope, receive, sending)
+            return status
         finally:
             took = round((time.perf_counter() - started) * 1000, 1)
-            request_log.lines.write(request_id, scope["method"], loggable(scope["path"]), status, took)
+            method, route = request_metrics.method_of(scope), request_metrics.route_of(scope)
+            path, more = loggable(scope["path"]), tracing.ids(None, "", {})
+            request_log.lines.write(request_id, method, path, status, took, route, more)
 
     def _complete(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """What the answer says itself, and our defaults for the rest."""

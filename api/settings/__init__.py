@@ -20,6 +20,7 @@ from api.settings.preflight import PreflightSettings
 from api.settings.service import ServiceSettings
 from api.settings.stack import StackSettings
 from api.settings.store import StoreSettings
+from api.settings.tracing import TracingSettings
 
 __all__ = [
     "GROUPS",
@@ -34,6 +35,7 @@ __all__ = [
     "Settings",
     "StackSettings",
     "StoreSettings",
+    "TracingSettings",
     "load",
     "named_file",
 ]
@@ -51,6 +53,7 @@ class Settings:
     preflight: PreflightSettings
     incidents: IncidentSettings
     platforms: PlatformsSettings
+    tracing: TracingSettings
 
 
 GROUPS: Mapping[str, type[Group]] = {
@@ -64,6 +67,7 @@ GROUPS: Mapping[str, type[Group]] = {
     "preflight": PreflightSettings,
     "incidents": IncidentSettings,
     "platforms": PlatformsSettings,
+    "tracing": TracingSettings,
 }
 
 
@@ -81,6 +85,7 @@ def load(env_file: Path | None = None) -> Settings:
         preflight=PreflightSettings.read(file),
         incidents=IncidentSettings.read(file),
         platforms=PlatformsSettings.read(file),
+        tracing=TracingSettings.read(file),
     )
 
 

@@ -34,6 +34,9 @@ class ServiceSettings(Group):
     rate_limit_burst: int = Field(default=2000, gt=0)  # … and how many at once
     join_proof_of_work: bool | None = None  # unset: where mails leave this machine and pages are on https
     metrics_token: SecretStr | None = None  # who sends it may read /api/metrics; without it nobody
+    metrics_host: str = "127.0.0.1"  # where dispatcher and watcher serve theirs
+    dispatcher_metrics_port: int | None = Field(default=None, ge=0, le=65_535)  # None: not at all
+    watcher_metrics_port: int | None = Field(default=None, ge=0, le=65_535)
     prefect_api_url: str = ""
     prefect_ui_url: str = ""
     prefect_auth: SecretStr | None = None

@@ -28,6 +28,12 @@ def _tie(death_signal: signal.Signals) -> None:
         lifeline.tie(death_signal)
 
 
+def _log_as(part: str) -> None:
+    from api import log
+
+    log.configure(part)
+
+
 def _postgres(_state: StateFolder) -> None:
     from api.providers.databases.embedded.cluster import Cluster
     from api.settings import load
@@ -39,6 +45,7 @@ def _postgres(_state: StateFolder) -> None:
 def _archiver(_state: StateFolder) -> None:
     from api.providers.databases.embedded.archiver import main as archive
 
+    _log_as("archiver")
     _tie(signal.SIGTERM)
     archive()
 
@@ -102,6 +109,7 @@ def _dispatcher(_state: StateFolder) -> None:
 def _beacon(_state: StateFolder) -> None:
     from deployments.local.beacon import main as beacon
 
+    _log_as("beacon")
     _tie(signal.SIGKILL)
     beacon()
 
@@ -116,6 +124,7 @@ def _traffic(_state: StateFolder) -> None:
 def _health(state: StateFolder) -> None:
     from deployments.local.health import watch
 
+    _log_as("health")
     _tie(signal.SIGKILL)
     watch(state)
 

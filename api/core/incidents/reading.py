@@ -94,6 +94,11 @@ def episodes(session: Session, limit: int = 50) -> list[EpisodeView]:
     return [_view(session, one) for one in queries.episodes(session, limit)]
 
 
+def open_incidents(session: Session) -> set[tuple[str, str]]:
+    """(rule, scope) of what is open."""
+    return queries.latched(session)
+
+
 def episode(session: Session, episode_id: str) -> EpisodeView:
     """Raises `NotFound`."""
     found = queries.episode(session, episode_id)

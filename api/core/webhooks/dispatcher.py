@@ -83,6 +83,15 @@ class _Lane:
         return max(0, min(self.waiting[0].endpoint.concurrency - self.flying, len(self.waiting)))
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Of one process: deliveries that wait, attempts on their way, and how many endpoints' they are."""
+
+    waiting: int
+    in_flight: int
+    endpoints: int
+
+
 class Dispatcher:
     """`tally` counts outcomes and `claimed`, `count` the same for `totals`; `last_round` is a monotonic
     moment."""
@@ -121,6 +130,11 @@ class Dispatcher:
             self._changed.set()
             await settling_all
             await _end(freshening)
+
+    def held(self) -> Held:
+        """At this moment; may be asked from another thread."""
+        lanes = list(self._lanes.values())
+        return Held(sum(len(lane.waiting) for lane in lanes), sum(lane.flying for lane in lanes), len(lanes))
 
     def _backlog(self) -> int:
         """Endpoints that hang do not count: nobody else waits for them."""
@@ -194,9 +208,10 @@ class Dispatcher:
             lane.failures = 0 if attempt.delivered else lane.failures + 1
             luck = random.random()  # noqa: S311  spreads retries, hides nothing
             now = at if attempt.delivered else self._now()
-            self._note(
-                Tried(one, at, attempt, schedule.decide(attempt, one.attempts, one.created_at, now, luck))
-            )
+            verdict = schedule.decide(attempt, one.attempts, one.created_at, now, luck)
+            if not attempt.delivered:
+                _tell(one, attempt, verdict)
+            self._note(Tried(one, at, attempt, verdict))
         lane.flying -= 1
         self._start(endpoint_id)
 
@@ -291,6 +306,21 @@ class Dispatcher:
             raise RuntimeError("nothing was claimed yet")
         read, at = self._clock
         return read + timedelta(seconds=monotonic() - at)
+
+
+def _tell(one: Claimed, attempt: Attempt, verdict: Verdict) -> None:
+    """What went well is counted; what did not has a line of its own, without the partner's address."""
+    _log.info(
+        "webhook not accepted",
+        delivery_id=str(one.id),
+        message_id=one.message_id,
+        endpoint_id=one.endpoint.id,
+        integration_id=one.endpoint.integration_id,
+        attempt=verdict.attempts,
+        failure=attempt.failure.value if attempt.failure else None,
+        status=attempt.status_code,
+        outcome=verdict.outcome.value,
+    )
 
 
 async def _end(cancelled: asyncio.Task[None]) -> None:

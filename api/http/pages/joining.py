@@ -193,7 +193,7 @@ def _send(at: Services, space_name: str, address: str, referral_code: str) -> No
     try:
         at.messenger.send(OutgoingMessage("email", address, f"Your place in line for {space_name}", body))
     except FirstUserError as error:
-        _log.warning("no invitation sent", code=error.code)
+        _log.warning("no invitation sent", problem=error.code)
 
 
 def _private(response: Response) -> Response:
