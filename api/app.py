@@ -35,6 +35,7 @@ from api.db.listening import Listener
 from api.http import (
     alerts,
     auth,
+    drill_inbox,
     entries,
     errors,
     features,
@@ -138,6 +139,7 @@ ROUTERS = (
     watcher_reports.router,
     acknowledge.router,
     public.router,
+    drill_inbox.router,
     joining.router,
     visits.router,
     dashboard.router,

@@ -23,7 +23,7 @@ from api.core.preflight.catalogue import (
     RECEIPT_FRESH,
 )
 from api.core.preflight.judging import alerts as on_alerts
-from api.core.preflight.judging import database, environment, people, secrets, service
+from api.core.preflight.judging import database, edge, environment, people, secrets, service
 from api.core.preflight.judging.alerts import Acknowledged
 from api.core.preflight.judging.database import DrillProof
 from api.core.preflight.judging.environment import Served, Variable
@@ -32,7 +32,7 @@ from api.core.preflight.records import Check, Finding, Target
 from api.core.preflight.runner import Look
 from api.core.rotation import service as rotation
 from api.db.engine import Session
-from api.providers.edge import cloudflare
+from api.providers.edge.cloudflare import Cloudflare, cloudflare
 from api.providers.preflight import browsing, smoke, tls
 from api.providers.preflight.outside import LOOPBACK, Outside
 from api.providers.preflight.smoke import Place
@@ -46,6 +46,7 @@ from flows import wiring
 from flows.preflight_tenant import SyntheticTenant
 
 PLATFORM_KINDS = ("session", "widget", "webhook_signing", "data_key")
+_EDGE_CHECKS = ("domain.zone", "domain.edge")
 _TLS_CHECKS = ("domain.tls", "domain.redirect")
 
 
@@ -80,8 +81,9 @@ def planned(asked: Target) -> Plan:
     host = urlsplit(asked.production_url).hostname or ""
     if embedded(settings) and host in LOOPBACK:
         left_out |= dict.fromkeys(_TLS_CHECKS, f"{asked.production_url} is of this machine only")
-    if settings.preflight.cloudflare_api_token is None or not settings.preflight.cloudflare_zone_id:
-        left_out["domain.zone"] = "no Cloudflare zone is configured: the platform's own domain and TLS count"
+    if cloudflare(settings) is None:
+        why = "no Cloudflare zone is configured: the platform's own domain and TLS count"
+        left_out |= dict.fromkeys(_EDGE_CHECKS, why)
     checks = [check for check in CHECKS if check.name not in left_out]
     said = [f"{name}: {why}." for name, why in left_out.items()]
     if not isinstance(wiring.hosting(), VariableLister):
@@ -107,7 +109,8 @@ class Looks:
             "domain.tls": self.certificate,
             "domain.redirect": self.redirect,
             "domain.api": self.domain,
-            "domain.zone": self.zone,
+            "domain.zone": lambda: service.zone(self._edge().zone(), self._host),
+            "domain.edge": lambda: edge.judged(self._edge().edge(self._host), self._host),
             "database.pitr": lambda: database.pitr(wiring.database().backup_policy()),
             "database.wal": self.wal,
             "database.drill": self.drill,
@@ -155,11 +158,6 @@ class Looks:
         public = wiring.settings().platform.public_app_url.rstrip("/")
         page, api = self._outside.get(f"{public}/login"), self._outside.get(f"{public}/api/healthz")
         return service.domain(public, self._target.production_url, page, api)
-
-    def zone(self) -> Finding:
-        found = wiring.settings().preflight
-        token = found.cloudflare_api_token.get_secret_value() if found.cloudflare_api_token else ""
-        return service.zone(cloudflare.zone(token, found.cloudflare_zone_id), self._host)
 
     def wal(self) -> Finding:
         policy = wiring.database().backup_policy()
@@ -220,6 +218,13 @@ class Looks:
         made = {one.kind: one.current_at or one.minted_at for one in versions}
         ages = [Age(kind, made.get(kind)) for kind in PLATFORM_KINDS]
         return secrets.within(ages, PLATFORM_SECRET_DAYS, system_clock(), nothing="", last_incident=last)
+
+    def _edge(self) -> Cloudflare:
+        """Raises `Refused` where `planned` has left its checks out."""
+        found = cloudflare(wiring.settings())
+        if found is None:
+            raise Refused("No Cloudflare zone is configured.", fix="Set CLOUDFLARE_ZONE_ID and its token.")
+        return found
 
     def _production(self) -> Served:
         return self._outside.served(self._target.production_url)

@@ -11,6 +11,7 @@ from api.core.alerts.outbox import Words
 from api.core.clock import system_clock
 from api.core.crypto import Vault, data_keys
 from api.core.drills.drilling import STAGING, Drilling
+from api.core.drills.inbox import pass_for
 from api.core.drills.product import Visitor
 from api.core.drills.runner import DrillRun
 from api.core.drills.service import LOCK
@@ -31,6 +32,7 @@ from api.providers.databases.registry import database_provider
 from api.providers.hosting import hosting_provider
 from api.providers.messaging import messenger
 from api.providers.messaging.outbox import Outbox
+from api.providers.product.inbox import RemoteInbox
 from api.providers.product.visitor import HttpVisitor
 from api.providers.webhooks import sender as webhook_sender
 from api.rotating import Rotations
@@ -98,9 +100,14 @@ def source() -> AbstractContextManager[Session]:
 
 
 def visitor() -> AbstractContextManager[Visitor]:
-    """A person in front of staging, who reads codes from staging's outbox."""
-    outbox = Outbox(settings().service.outbox_dir.parent / STAGING)
-    return HttpVisitor(hosting().base_url(STAGING), outbox.latest)
+    """A person in front of staging, who reads codes from staging's outbox: here, or where that is."""
+    base_url = hosting().base_url(STAGING)
+    if settings().drills.hosting_provider == "local":
+        outbox = Outbox(settings().service.outbox_dir.parent / STAGING)
+        return HttpVisitor(base_url, outbox.latest)
+    copy = hosting().state(STAGING).restored_copy or ""
+    keys = rings(settings().platform, settings().service).get(DATA_KEY, [])
+    return HttpVisitor(base_url, RemoteInbox(base_url, pass_for(keys, copy)).latest)
 
 
 def mint_key(session: Session, integration_id: str, now: datetime) -> str:

@@ -14,7 +14,7 @@ from api.core.preflight.catalogue import CHECKS
 from api.core.preflight.judging import service as judging
 from api.core.preflight.judging.service import Zone
 from api.core.preflight.records import Role, State
-from api.providers.edge import cloudflare
+from api.providers.edge.cloudflare import Cloudflare
 from api.providers.preflight import tls
 from api.providers.preflight.outside import Outside
 from api.settings import Settings
@@ -237,14 +237,16 @@ def test_what_is_broken_fails_alone_and_says_what_to_do(
 
 
 def test_every_check_is_broken_somewhere() -> None:
-    elsewhere = {"smoke", "domain.tls", "domain.redirect", "domain.zone"}
+    elsewhere = {"smoke", "domain.tls", "domain.redirect", "domain.zone", "domain.edge"}
     assert {name for _, name, _, _ in BREAKS} | elsewhere == {one.name for one in CHECKS}
 
 
 def test_an_address_of_this_machine_has_no_tls_and_the_run_says_so(place: World) -> None:
     plan = preflight_looks.planned(preflight_looks.target("", "", "", ""))
-    assert not {"domain.tls", "domain.redirect", "domain.zone"} & {one.name for one in plan.checks}
-    for name in ("domain.tls", "domain.redirect", "domain.zone"):
+    assert not {"domain.tls", "domain.redirect", "domain.zone", "domain.edge"} & {
+        one.name for one in plan.checks
+    }
+    for name in ("domain.tls", "domain.redirect", "domain.zone", "domain.edge"):
         assert any(line.startswith(name) for line in plan.not_checked)
     public = preflight_looks.planned(preflight_looks.target("https://app.firstuser.com", "", "", ""))
     assert {"domain.tls", "domain.redirect"} <= {one.name for one in public.checks}
@@ -315,7 +317,7 @@ def test_the_zone_is_active_and_of_this_domain(
 ) -> None:
     with facing() as face:
         face.says("/zones/z1", status, document)
-        found: Zone = cloudflare.zone("t0p-s3cret", "z1", f"{face.url}/")
+        found: Zone = Cloudflare(f"{face.url}/", "t0p-s3cret", "z1").zone()
     judged = judging.zone(found, "app.firstuser.com")
     assert judged.state is state
     assert said in judged.observed and "t0p-s3cret" not in judged.observed

@@ -106,6 +106,15 @@ CHECKS: Sequence[Check] = (
         attempts=2,
     ),
     Check(
+        "domain.edge",
+        2,
+        "Cloudflare's settings",
+        "SSL full (strict), TLS 1.2 or newer, always https, the app's DNS record proxied",
+        "Set in the zone: SSL/TLS → Full (strict); Edge Certificates → Minimum TLS, Always Use HTTPS; DNS.",
+        "preflight-domain",
+        attempts=2,
+    ),
+    Check(
         "database.pitr",
         3,
         "Point-in-time recovery",

@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 from api.core.errors import Rejected
 from api.core.ids import new_id
 from api.core.ports import Permission
+from api.providers.access import tried
 from api.providers.hosting import task_definitions as definitions
-from api.providers.hosting.access import tried
 from api.providers.hosting.deploys import PlatformDeploy, Standing
 from api.providers.hosting.pointing import DATABASE, MARK, POINTED
 from api.providers.secret_stores.aws_errors import answers, code_of

@@ -15,7 +15,7 @@ from typing import Any
 from api.core.errors import Rejected, TimedOut
 from api.core.ids import new_id
 from api.core.ports import Permission
-from api.providers.hosting.access import tried
+from api.providers.access import tried
 from api.providers.hosting.deploys import IRREVERSIBLE, PlatformDeploy, Standing, tag
 from api.providers.hosting.leases import leased
 from api.providers.hosting.pointing import AS_OF, COPY, MARK, POINTED

@@ -11,7 +11,7 @@ from typing import Any
 
 from api.core.errors import Rejected, TimedOut
 from api.core.ports import Permission
-from api.providers.hosting.access import tried
+from api.providers.access import tried
 from api.providers.hosting.deploys import IRREVERSIBLE, PlatformDeploy, Standing, tag
 from api.providers.hosting.pointing import MARK, POINTED
 from api.providers.platforms.answers import moment_of, object_of, objects_of, text_of

@@ -10,7 +10,7 @@ from typing import Any
 
 from api.core.errors import ProviderError, TimedOut
 from api.core.ports import Permission
-from api.providers.hosting.access import tried
+from api.providers.access import tried
 from api.providers.hosting.deploys import IRREVERSIBLE, PlatformDeploy, Standing, tag
 from api.providers.platforms.answers import array_of, moment_of, object_of, text_of
 from api.providers.platforms.render import Render

@@ -19,6 +19,7 @@ from api.core.incidents.acting import Response
 from api.core.incidents.decisions import ActionKind
 from api.core.ports import HostingProvider
 from api.core.preflight.records import Role
+from api.providers.edge.cloudflare import cloudflare
 from api.providers.responses.canaries import Canaries
 from api.providers.responses.pages import Page
 from api.providers.responses.retries import PauseRetries
@@ -35,7 +36,7 @@ def responses(
     clock: Clock,
 ) -> Mapping[ActionKind, Response]:
     canaries = Canaries(settings.platform.public_app_url, vault, transaction, clock)
-    env = settings.service.env
+    env, edge = settings.service.env, cloudflare(settings)
 
     def switch(key: FlagKey, value: bool, refused: Callable[[str], str]) -> Switch:
         return Switch(key, value, refused, transaction, clock)
@@ -44,7 +45,7 @@ def responses(
         ActionKind.PAUSE_ONBOARDING: switch(FlagKey.ONBOARDING_PAUSED, True, canaries.join),
         ActionKind.DISABLE_INTEGRATION: switch(FlagKey.INTEGRATION_ENABLED, False, canaries.call),
         ActionKind.PAUSE_RETRIES: PauseRetries(transaction, clock),
-        ActionKind.ROLL_BACK: RollBack(hosting),
+        ActionKind.ROLL_BACK: RollBack(hosting, edge.purge if edge else None),
         ActionKind.PAGE_INCIDENT_OWNER: Page(Role.INCIDENT, env, transaction, clock),
         ActionKind.PAGE_ROLLBACK_OWNER: Page(Role.ROLLBACK, env, transaction, clock),
     }

@@ -167,3 +167,27 @@ def test_live_goes_by_channel_and_needs_both_keys() -> None:
     for missing, value in keys.items():
         with pytest.raises(Refused):
             messenger(settings("live", **(keys | {missing: type(value)("")})))
+
+
+def test_carriers_say_what_their_keys_may_do_and_send_nothing() -> None:
+    texts, mails = carriers.textbelt(), carriers.sendgrid(scopes("mail.send"), scopes("mail.send"))
+    found = Live(
+        {
+            "sms": Textbelt("https://t", "a-real-key", texts.transport),
+            "email": SendGrid("https://s", SENDGRID_KEY, SENDER, transport=mails.transport),
+        }
+    ).check_access()
+    assert len(found) == 3 and all(one.ok for one in found)
+    assert b"key=a-real-key_test" in texts.asked[0].content, "what is neither sent nor charged"
+    assert "a-real-key" not in str(texts.asked[0].url)
+    assert {request.method for request in mails.asked} == {"GET"}
+
+
+def test_a_key_that_may_not_send_says_which_scope_it_lacks() -> None:
+    mails = carriers.sendgrid(scopes("alerts.read"), scopes("alerts.read"))
+    found = SendGrid("https://s", SENDGRID_KEY, SENDER, transport=mails.transport).check_access()
+    assert found[1].ok is False and "mail.send" in found[1].fix
+
+
+def scopes(*names: str) -> Callable[[httpx.Request], httpx.Response]:
+    return lambda _: httpx.Response(200, json={"scopes": list(names)})
