@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from api.core.crypto import Vault
 from api.core.errors import Refused
-from api.core.webhooks import dispatcher, secrets, signing
+from api.core.webhooks import lanes, secrets, signing
 from api.core.webhooks.attempts import Attempt
 from api.core.webhooks.breaker import AHEAD
 from api.core.webhooks.claiming import Claimed
@@ -131,7 +131,7 @@ def rotated_under_way(engine: Engine, vault: Vault, count: int, notice_s: float)
 
 
 def test_a_secret_that_ends_signs_nothing_that_was_claimed_before(engine: Engine, vault: Vault) -> None:
-    rotated = rotated_under_way(engine, vault, 8, notice_s=2.2 * dispatcher.KEYS_GOOD_FOR_S)
+    rotated = rotated_under_way(engine, vault, 8, notice_s=2.2 * lanes.KEYS_GOOD_FOR_S)
     assert len(rotated.late) >= 2
     assert rotated.genuine(rotated.fresh) == {True}
     assert rotated.genuine(rotated.old) == {False}
@@ -142,7 +142,7 @@ def test_without_reading_them_again_the_ended_secret_would_go_on_signing(
     engine: Engine, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the test above would see."""
-    monkeypatch.setattr(dispatcher, "KEYS_GOOD_FOR_S", 3600.0)
+    monkeypatch.setattr(lanes, "KEYS_GOOD_FOR_S", 3600.0)
     rotated = rotated_under_way(engine, vault, 4, notice_s=0)
     assert len(rotated.late) >= 1
     assert (rotated.genuine(rotated.old), rotated.genuine(rotated.fresh)) == ({True}, {False})
@@ -158,7 +158,7 @@ def test_secrets_that_cannot_be_read_again_are_no_silent_matter(
     """With the database away they are read later; any other failure ends the dispatcher, which settles what
     flies and gives the rest back."""
     work(engine, vault, ["http://127.0.0.1:1/slow"], 5, concurrency=1)
-    monkeypatch.setattr(dispatcher, "KEYS_GOOD_FOR_S", 0.1)
+    monkeypatch.setattr(lanes, "KEYS_GOOD_FOR_S", 0.1)
     failures: list[Exception] = []
 
     def fails(*_given: object) -> None:
@@ -173,6 +173,20 @@ def test_secrets_that_cannot_be_read_again_are_no_silent_matter(
     clear(engine)
     assert left == 5 - len(sender.sent)
     assert (left > 0, len(failures) == 1) == (ends, ends)
+
+
+@pytest.mark.parametrize("old_after_s", [0.7, 30])
+def test_what_was_read_too_long_ago_signs_nothing(
+    engine: Engine, vault: Vault, monkeypatch: pytest.MonkeyPatch, old_after_s: float
+) -> None:
+    """While nothing can be read again: what waits is given back, and claimed with what holds then."""
+    work(engine, vault, ["http://127.0.0.1:1/slow"], 5, concurrency=1)
+    monkeypatch.setattr(lanes, "KEYS_END_S", old_after_s)
+    monkeypatch.setattr(lanes, "KEYS_GOOD_FOR_S", 60.0)
+    tally = drain(ports(engine, vault, SlowSender()))
+    clear(engine)
+    assert tally["delivered"] >= 5
+    assert (tally["released"] > 0) is (old_after_s < 1)
 
 
 def test_one_that_hangs_keeps_nobody_waiting(engine: Engine, vault: Vault, receiver: BulkReceiver) -> None:

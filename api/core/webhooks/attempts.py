@@ -55,7 +55,7 @@ def failure_of(status_code: int) -> Failure | None:
 
 def excerpt(body: bytes) -> str:
     """Readable by people and harmless to a log or a database."""
-    text = body[: 4 * MAX_EXCERPT].decode(errors="replace")
-    return "".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text)[
-        :MAX_EXCERPT
-    ]
+    text = body[: 4 * MAX_EXCERPT].decode(errors="replace")[:MAX_EXCERPT]
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text)

@@ -65,18 +65,12 @@ def claim(
         rows += _take(session, asked, now, most - len(rows))
         if len(rows) >= most:
             break
-    endpoints = _endpoints(session, vault, {row[2]: found[row[2]] for row in rows}, now, fallback)
+    used = {row[2]: found[row[2]] for row in rows}
+    claims = {endpoint: row["claim_id"] + 1 for endpoint, row in used.items()}
+    endpoints = _endpoints(session, vault, used, now, fallback)
     return [
-        Claimed(
-            id,
-            found[endpoint_id]["claim_id"] + 1,
-            endpoints[endpoint_id],
-            message_id,
-            body,
-            attempts,
-            created_at,
-        )
-        for id, message_id, endpoint_id, attempts, created_at, body in rows
+        Claimed(id, claims[endpoint], endpoints[endpoint], message_id, body, attempts, created_at)
+        for id, message_id, endpoint, attempts, created_at, body in rows
     ]
 
 

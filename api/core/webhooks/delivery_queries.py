@@ -122,7 +122,8 @@ with given as (
            response
     from settled where outcome <> 'released'
 )
-select cast(id as text), claim_id from settled
+select cast(g.id as text), g.claim_id from given as g
+where not exists (select from settled as s where s.id = g.id and s.claim_id = g.claim_id)
 """
 
 _HOLD_ENDPOINTS = text("""
@@ -216,10 +217,10 @@ def sweep(session: Session) -> None:
 
 
 def settle(session: Session, tried: str) -> set[tuple[str, int]]:
-    """The deliveries that were still the caller's, each with its claim. `tried` is a document: arrays of a
+    """The deliveries that were the caller's no more, each with its claim. `tried` is a document: arrays of a
     dozen columns take the driver longer than all else that a delivery costs it."""
-    settled = driver_connection(session).execute(_SETTLE, {"tried": tried})
-    return {(delivery_id, claim_id) for delivery_id, claim_id in settled}
+    lost = driver_connection(session).execute(_SETTLE, {"tried": tried})
+    return {(delivery_id, claim_id) for delivery_id, claim_id in lost}
 
 
 def hold_endpoints(session: Session, ids: Sequence[str]) -> Sequence[RowMapping]:

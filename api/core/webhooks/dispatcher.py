@@ -7,11 +7,12 @@ deadline of an attempt is given back unsent. When the database goes away, what w
 
 import asyncio
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from time import monotonic
 
 from sqlalchemy.orm import Session
@@ -19,10 +20,10 @@ from structlog import get_logger
 
 from api.core.crypto import Vault
 from api.core.errors import Refused
-from api.core.webhooks import claiming, delivery_queries, schedule, secrets, settling, signing
+from api.core.webhooks import claiming, delivery_queries, lanes, schedule, secrets, settling
 from api.core.webhooks.attempts import Attempt, Failure, Sender
-from api.core.webhooks.breaker import OPEN_AFTER
-from api.core.webhooks.claiming import LEASE, MOST, Claimed
+from api.core.webhooks.claiming import MOST, Claimed
+from api.core.webhooks.lanes import Lane
 from api.core.webhooks.schedule import Outcome, Verdict
 from api.core.webhooks.settling import Settled, Tried
 from api.core.webhooks.totals import CLAIMED, Count
@@ -33,13 +34,10 @@ BACKLOG = 800
 
 SWEEP_S = 60.0
 
-KEYS_GOOD_FOR_S = 1.0
-
 _SETTLE_AT = 200
 _SETTLE_EVERY_S = 0.02
-_LAST_START_S = LEASE.total_seconds() - 25  # an attempt's deadline, and time to settle it
-
 _STUCK_S = 0.5
+_MOMENT_S = 0.001
 _log = get_logger("webhooks.dispatcher")
 
 
@@ -57,30 +55,6 @@ class Ports:
     on_settled: Callable[[Session, Settled, datetime], None] = lambda _session, _settled, _now: None
     tend: Callable[[Session], None] = lambda _session: None
     uncounted: Collection[str] = ()
-
-
-@dataclass
-class _Lane:
-    """An endpoint's queue in this process; `moved` is when it last got on. `keys`: read since the claim."""
-
-    waiting: deque[Claimed] = field(default_factory=deque[Claimed])
-    flying: int = 0
-    failures: int = 0
-    moved: float = field(default_factory=monotonic)
-    last_start: float = 0.0
-    claimed_at: float = 0.0
-    keys: Sequence[str] | None = None
-
-    @property
-    def closed(self) -> bool:
-        """To what has not been started yet."""
-        return self.failures >= OPEN_AFTER or monotonic() > self.last_start
-
-    @property
-    def room(self) -> int:
-        if not self.waiting:
-            return 0
-        return max(0, min(self.waiting[0].endpoint.concurrency - self.flying, len(self.waiting)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +75,13 @@ class Dispatcher:
         self.count = Count()
         self._ports = ports
         self._poll_s = poll_s
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
         self._flying: set[asyncio.Task[None]] = set()
         self._tried: list[Tried] = []
         self._claimed = 0
         self._behind = ""
         self._clock: tuple[datetime, float] | None = None
+        self._moment: tuple[datetime, float] | None = None
         self._sweep_at = 0.0
         self._changed = asyncio.Event()
         self.last_round = monotonic()
@@ -164,11 +139,8 @@ class Dispatcher:
         self._claimed += len(claimed)
         self.tally["claimed"] += len(claimed)
         self.count.numbers[CLAIMED] += sum(self._counts(one) for one in claimed)
-        for one in claimed:
-            lane = self._lanes.setdefault(one.endpoint.id, _Lane())
-            lane.last_start, lane.claimed_at, lane.keys = asked + _LAST_START_S, asked, None
-            lane.waiting.append(one)
-        for endpoint in {one.endpoint.id for one in claimed}:
+        for endpoint, more in groupby(claimed, lambda one: one.endpoint.id):
+            self._lanes.setdefault(endpoint, Lane()).claimed(list(more), asked)
             self._start(endpoint)
         if claimed:
             self._behind = claimed[-1].endpoint.id
@@ -199,11 +171,11 @@ class Dispatcher:
         if not lane.waiting and not lane.flying:
             self._lanes.pop(endpoint_id, None)
 
-    async def _fly(self, endpoint_id: str, lane: _Lane) -> None:
+    async def _fly(self, endpoint_id: str, lane: Lane) -> None:
         """One delivery after another, as long as there are any."""
         while lane.waiting and not lane.closed:
             one, at = lane.waiting.popleft(), self._now()
-            attempt = await self._attempt(one, one.endpoint.keys if lane.keys is None else lane.keys, at)
+            attempt = await self._attempt(one, lane, at)
             lane.moved = monotonic()
             lane.failures = 0 if attempt.delivered else lane.failures + 1
             luck = random.random()  # noqa: S311  spreads retries, hides nothing
@@ -216,12 +188,12 @@ class Dispatcher:
         self._start(endpoint_id)
 
     async def _freshen_keys(self) -> None:
-        """No attempt is signed by what was read more than about `KEYS_GOOD_FOR_S` before: lanes that take
-        longer are given what holds now."""
+        """Lanes that take longer than `KEYS_GOOD_FOR_S` are given what holds now."""
         while True:
-            await asyncio.sleep(KEYS_GOOD_FOR_S)
-            before = monotonic() - KEYS_GOOD_FOR_S
-            slow = [lane for lane in self._lanes.values() if lane.waiting and lane.claimed_at < before]
+            await asyncio.sleep(lanes.KEYS_GOOD_FOR_S)
+            asked = monotonic()
+            before = asked - lanes.KEYS_GOOD_FOR_S
+            slow = [lane for lane in self._lanes.values() if lane.waiting and lane.keys_read < before]
             if not slow:
                 continue
             try:
@@ -232,18 +204,18 @@ class Dispatcher:
                 _log.warning("secrets not read again", kind=type(error).__name__)
                 continue
             for lane in slow:
-                if lane.waiting and lane.claimed_at < before:
-                    lane.keys = keys[lane.waiting[0].endpoint.integration_id]
+                if lane.waiting and lane.keys_read < before:
+                    lane.sign_by(keys[lane.waiting[0].endpoint.integration_id], asked)
 
     def _keys_now(self, integrations: Sequence[str]) -> Mapping[str, Sequence[str]]:
         with self._ports.transaction() as session:
             now = delivery_queries.clock(session)
             return secrets.valid_of_all(session, self._ports.vault, integrations, now, self._ports.fallback)
 
-    async def _attempt(self, one: Claimed, keys: Sequence[str], at: datetime) -> Attempt:
-        if not keys:
-            return Attempt(Failure.UNSIGNED, detail="The integration has no signing secret.")
-        headers = signing.headers(keys, one.message_id, at, one.body)
+    async def _attempt(self, one: Claimed, lane: Lane, at: datetime) -> Attempt:
+        if lane.unsigned:
+            return Attempt(Failure.UNSIGNED, detail=lane.unsigned)
+        headers = lane.signer.headers(one.message_id, at, one.body)
         try:
             return await self._ports.sender.post(one.endpoint.url, headers, one.body)
         except Refused as refused:
@@ -278,14 +250,14 @@ class Dispatcher:
                 await asyncio.sleep(self._poll_s)
                 continue
             self._claimed -= len(batch)
-            self.tally.update(outcome.value for outcome in settled.outcomes)
+            self.tally.update(settled.outcomes)
             self._count(batch, settled)
-            self.tally["lost claims"] += len(batch) - len(settled.outcomes)
+            self.tally["lost claims"] += len(batch) - settled.outcomes.total()
             self._changed.set()
 
     def _count(self, batch: Sequence[Tried], settled: Settled) -> None:
         counted = [one for one in settled.tried if self._counts(one.claimed)]
-        self.count.numbers.update(one.verdict.outcome.value for one in counted)
+        self.count.numbers.update(settling.outcomes(counted))
         for one in batch:
             if one.attempt is not None and self._counts(one.claimed):
                 self.count.tried(one.attempt.latency_ms)
@@ -301,11 +273,14 @@ class Dispatcher:
         return settled
 
     def _now(self) -> datetime:
-        """The database's clock, as of the last claim and carried on by ours."""
+        """The database's clock, as of the last claim and carried on by ours; a moment old at most."""
         if self._clock is None:
             raise RuntimeError("nothing was claimed yet")
-        read, at = self._clock
-        return read + timedelta(seconds=monotonic() - at)
+        now = monotonic()
+        if self._moment is None or now - self._moment[1] > _MOMENT_S:
+            read, at = self._clock
+            self._moment = (read + timedelta(seconds=now - at), now)
+        return self._moment[0]
 
 
 def _tell(one: Claimed, attempt: Attempt, verdict: Verdict) -> None:

@@ -1,7 +1,8 @@
 """Settling what was tried, many at once: one statement for the deliveries, one more where an endpoint fares
 differently than before. Only what is still claimed by the caller is settled."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,37 +38,36 @@ class Settled:
     disabled: Sequence[tuple[str, str]]
 
     @property
-    def outcomes(self) -> list[Outcome]:
-        return [one.verdict.outcome for one in self.tried]
+    def outcomes(self) -> Counter[str]:
+        return outcomes(self.tried)
+
+
+def outcomes(tried: Sequence[Tried]) -> Counter[str]:
+    found = Counter([one.verdict.outcome for one in tried])
+    return Counter({outcome.value: number for outcome, number in found.items()})
 
 
 def settle(session: Session, tried: Sequence[Tried], now: datetime) -> Settled:
     """Endpoints first, in their order: two workers never wait for each other in a circle."""
     disabled = _fare(session, tried, now)
-    mine = delivery_queries.settle(session, _document(tried))
-    settled = [one for one in tried if (one.claimed.id, one.claimed.claim_id) in mine]
-    return Settled(
-        settled,
-        [one for one in settled if one.verdict.outcome is Outcome.EXHAUSTED],
-        disabled,
-    )
+    lost = delivery_queries.settle(session, _document(tried))
+    settled = [one for one in tried if (one.claimed.id, one.claimed.claim_id) not in lost] if lost else tried
+    exhausted = [one for one in settled if one.verdict.outcome is Outcome.EXHAUSTED]
+    return Settled(settled, exhausted, disabled)
 
 
 def _fare(session: Session, tried: Sequence[Tried], now: datetime) -> list[tuple[str, str]]:
     """Write down how the endpoints fare; those of which all went well, as before, are not even read."""
-    attempts: dict[str, list[Attempt]] = {}
-    for one in tried:
-        if one.attempt is not None:
-            attempts.setdefault(one.claimed.endpoint.id, []).append(one.attempt)
-    changing = [
+    changing = {
         one.claimed.endpoint.id
         for one in tried
         if one.claimed.endpoint.failing or (one.attempt is not None and not one.attempt.delivered)
-    ]
+    }
+    attempts = _attempts_of(changing, tried)
     disabled: list[tuple[str, str]] = []
-    for row in delivery_queries.hold_endpoints(session, sorted(set(changing))) if changing else ():
+    for row in delivery_queries.hold_endpoints(session, sorted(changing)) if changing else ():
         before = Health(row["failures"], row["failing_since"], row["not_before"])
-        health = breaker.after_all(before, attempts.get(row["id"], []), now)
+        health = breaker.after_all(before, attempts[row["id"]], now)
         if health != before:
             values = {
                 "id": row["id"],
@@ -80,6 +80,14 @@ def _fare(session: Session, tried: Sequence[Tried], now: datetime) -> list[tuple
             if health.disabled and row["state"] == "enabled":
                 disabled.append((row["id"], health.disabled))
     return disabled
+
+
+def _attempts_of(endpoints: Collection[str], tried: Sequence[Tried]) -> Mapping[str, list[Attempt]]:
+    found: dict[str, list[Attempt]] = {endpoint: [] for endpoint in endpoints}
+    for one in tried if endpoints else ():
+        if one.attempt is not None and one.claimed.endpoint.id in found:
+            found[one.claimed.endpoint.id].append(one.attempt)
+    return found
 
 
 def _document(tried: Sequence[Tried]) -> str:

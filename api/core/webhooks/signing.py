@@ -1,6 +1,7 @@
 """Signatures by the Standard Webhooks specification: HMAC-SHA256 over `id.timestamp.body`, the raw bytes.
 
 `headers`  what to send: webhook-id, webhook-timestamp, webhook-signature (one `v1,<base64>` for each secret)
+`Signer`   the same for many messages
 `verify`   what a receiver decides: a `Verdict`, never an exception for what a stranger sent
 `generate` a new secret: `whsec_` and 32 random bytes in base64
 """
@@ -60,21 +61,29 @@ class PlatformSecrets:
         return iter(self._ring)
 
 
+class Signer:
+    """Signs by these secrets, each made ready once. Raises `Refused` for a bad secret."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._begun = [hmac.new(_key(key), digestmod="sha256") for key in keys]
+
+    def headers(self, message_id: str, at: datetime, body: bytes) -> dict[str, str]:
+        """The three of one attempt; `at` is the attempt's time, `message_id` stays across attempts."""
+        timestamp = str(int(at.timestamp()))
+        return {ID: message_id, TIMESTAMP: timestamp, SIGNATURE: self.sign(message_id, timestamp, body)}
+
+    def sign(self, message_id: str, timestamp: str, body: bytes) -> str:
+        """One signature for each secret, in their order, space-separated."""
+        said = f"{message_id}.{timestamp}.".encode(errors="replace")
+        return " ".join([_signature(begun.copy(), said, body) for begun in self._begun])
+
+
 def headers(keys: Sequence[str], message_id: str, at: datetime, body: bytes) -> dict[str, str]:
-    """The three headers of one attempt; `at` is the attempt's time, `message_id` stays across attempts."""
-    timestamp = int(at.timestamp())
-    return {
-        ID: message_id,
-        TIMESTAMP: str(timestamp),
-        SIGNATURE: sign(keys, message_id, str(timestamp), body),
-    }
+    return Signer(keys).headers(message_id, at, body)
 
 
 def sign(keys: Sequence[str], message_id: str, timestamp: str, body: bytes) -> str:
-    """One signature for each secret, in their order, space-separated. Raises `Refused` for a bad secret."""
-    return " ".join(
-        f"{_VERSION},{base64.b64encode(_mac(key, message_id, timestamp, body)).decode()}" for key in keys
-    )
+    return Signer(keys).sign(message_id, timestamp, body)
 
 
 def verify(keys: Sequence[str], sent: Mapping[str, str], body: bytes, now: datetime) -> Verdict:
@@ -102,9 +111,10 @@ def _same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(), other.encode(errors="replace"))
 
 
-def _mac(key: str, message_id: str, timestamp: str, body: bytes) -> bytes:
-    content = f"{message_id}.{timestamp}.".encode(errors="replace") + body
-    return hmac.digest(_key(key), content, "sha256")
+def _signature(mac: hmac.HMAC, said: bytes, body: bytes) -> str:
+    mac.update(said)
+    mac.update(body)
+    return f"{_VERSION},{binascii.b2a_base64(mac.digest(), newline=False).decode()}"
 
 
 def _key(secret: str) -> bytes:

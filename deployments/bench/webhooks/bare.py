@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import uvloop
 
-from api.core.webhooks import signing
+from api.core.webhooks.signing import Signer, generate
 from api.providers.webhooks.curl import CurlSender
 
 
@@ -33,14 +33,14 @@ class Result:
 
 
 async def send(load: Load) -> Result:
-    sender, key = CurlSender(loopback_allowed=True), signing.generate()
+    sender, signer = CurlSender(loopback_allowed=True), Signer([generate()])
     body = b"x" * load.bytes
     urls = iter([load.urls[number % len(load.urls)] for number in range(load.count)])
 
     async def lane(mine: Iterator[str]) -> int:
         delivered = 0
         for url in mine:
-            sent = signing.headers([key], f"msg_{uuid4().hex}", datetime.now(UTC), body)
+            sent = signer.headers(f"msg_{uuid4().hex}", datetime.now(UTC), body)
             delivered += (await sender.post(url, sent, body)).delivered
         return delivered
 

@@ -28,7 +28,7 @@ async def drain(count: int) -> Result:
     def settled(session: Session, done: Settled, now: datetime) -> None:
         nonlocal delivered, ended
         given.on_settled(session, done, now)
-        delivered += sum(outcome is Outcome.DELIVERED for outcome in done.outcomes)
+        delivered += done.outcomes[Outcome.DELIVERED]
         if delivered >= count and not ended:
             ended = perf_counter()
             loop.call_soon_threadsafe(stop.set)

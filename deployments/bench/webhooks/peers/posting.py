@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from api.core.webhooks import signing
+from api.core.webhooks.signing import Signer, generate
 from api.providers.webhooks.curl import CurlSender
 
 ATTEMPTS = """create table attempts (
@@ -20,12 +20,12 @@ class Poster:
 
     def __init__(self, record: Record | None = None) -> None:
         self._sender = CurlSender(loopback_allowed=True)
-        self._key = signing.generate()
+        self._signer = Signer([generate()])
         self._record = record
         self.delivered = 0
 
     async def post(self, url: str, body: bytes, job: int = 0) -> None:
-        sent = signing.headers([self._key], f"msg_{uuid4().hex}", datetime.now(UTC), body)
+        sent = self._signer.headers(f"msg_{uuid4().hex}", datetime.now(UTC), body)
         attempt = await self._sender.post(url, sent, body)
         if self._record is not None:
             failure = attempt.failure and str(attempt.failure)

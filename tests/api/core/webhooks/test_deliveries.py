@@ -43,7 +43,7 @@ def test_an_event_is_one_message_of_exact_bytes(session: Session, vault: Vault) 
 def test_what_was_delivered_leaves_only_its_attempt(session: Session, vault: Vault) -> None:
     publish(session, told(session, vault))
     (claimed,) = claim(session, vault)
-    assert len(settling.settle(session, [tried(claimed)], NOW).outcomes) == 1
+    assert settling.settle(session, [tried(claimed)], NOW).outcomes.total() == 1
     assert delivery(session, claimed.id) is None
     (attempt,) = attempts(session, claimed.id)
     assert (attempt["outcome"], attempt["number"], attempt["status"]) == ("delivered", 1, 200)
@@ -58,8 +58,8 @@ def test_a_claim_is_nobody_elses_until_its_lease_ends(session: Session, vault: V
     late = NOW + LEASE + timedelta(seconds=1)
     again = claim(session, vault, late)
     assert {one.id for one in again} == {one.id for one in first}
-    assert settling.settle(session, [tried(one) for one in first], late).outcomes == []
-    assert len(settling.settle(session, [tried(one) for one in again], late).outcomes) == 3
+    assert settling.settle(session, [tried(one) for one in first], late).outcomes.total() == 0
+    assert settling.settle(session, [tried(one) for one in again], late).outcomes.total() == 3
 
 
 def test_what_one_worker_claimed_twice_counts_once(session: Session, vault: Vault) -> None:

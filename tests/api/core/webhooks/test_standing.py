@@ -64,7 +64,7 @@ def test_a_pause_of_a_space_holds_at_the_claim_and_what_is_in_flight_ends(
     before = claiming.claim(session, vault, NOW, may_send({}, session), None)
     flying = [one for one in before if one.endpoint.integration_id == integration]
     pause(session, space, True)
-    assert len(settling.settle(session, [tried(one) for one in before], NOW).outcomes) == len(before)
+    assert settling.settle(session, [tried(one) for one in before], NOW).outcomes.total() == len(before)
     publish(session, other)
     held = claiming.claim(session, vault, NOW, may_send({}, session), None)
     assert {one.endpoint.integration_id for one in held} == {other}

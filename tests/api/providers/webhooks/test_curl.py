@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import pycurl
 import pytest
 
 from api.core.errors import Refused
@@ -82,10 +83,10 @@ def test_what_was_good_once_is_looked_at_again() -> None:
         place = f"localhost:{receiver.port}"
 
         async def run() -> list[Attempt]:
-            resolve = {place: "127.0.0.1"}
-            sender = CurlSender(loopback_allowed=True, resolve=resolve)
+            sender = CurlSender(loopback_allowed=True, resolve={place: "127.0.0.1"})
             first = await sender.post(f"http://{place}/hooks", {"connection": "close"}, b"")
-            sender._resolve = [f"{place}:169.254.169.254"]  # pyright: ignore[reportPrivateUsage]
+            (idle,) = sender._idle  # pyright: ignore[reportPrivateUsage]
+            idle.handle.setopt(pycurl.RESOLVE, [f"{place}:169.254.169.254"])
             second = await sender.post(f"http://{place}/hooks", {}, b"")
             sender.close()
             return [first, second]
