@@ -16,7 +16,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import dispatching, log, tracing
+from api import dispatching, evidence_keys, log, tracing
 from api.core.alerts import reports
 from api.core.alerts.desk import Desk
 from api.core.alerts.outbox import Words
@@ -219,6 +219,7 @@ def compose(
     hot = HotConnections(url, HOT_CONNECTIONS, f"firstuser-hot-{service.env}")
     keys, live_counts = KnownKeys(), LiveCounts()
     engine = make_engine(url, pool_size=10, application_name=f"firstuser-api-{service.env}")
+    evidence_keys.sign(engine, settings, secrets_file)
 
     clock = frozen_clock(service.as_of) if service.as_of else system_clock
     transaction = partial(session_scope, engine)

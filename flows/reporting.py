@@ -16,6 +16,7 @@ from prefect.artifacts import (
 
 from api.core.drills import report
 from api.core.drills.records import DrillSummary
+from api.core.evidence.report import LedgerReport
 from api.core.ports import Progress
 from api.core.preflight import report as preflight_report
 from api.core.preflight.records import Check, Result
@@ -128,6 +129,28 @@ def report_drill(drill: DrillSummary) -> None:
         ],
         description=f"{drill.id}: checks",
     )
+
+
+async def publish_evidence(report: LedgerReport, kept: str) -> None:
+    """Every stream with its end; what is wrong, record by record, and what to do about it."""
+    faults = report.every_fault()
+    text = [f"# Evidence: {'whole' if report.whole else 'BROKEN'}", ""]
+    if faults:
+        text += [f"- {fault}" for fault in faults]
+        text += ["", "Do what `deployments/runbooks/evidence.md` says. Do not write into the ledger by hand."]
+    else:
+        text += ["Every hash and every signature was recomputed, and nothing is missing from an end."]
+    text += ["", "| stream | records | unsigned | ends with |", "| - | - | - | - |"]
+    for stream in report.streams:
+        end = stream.head.hash[:16] if stream.head else "–"
+        text.append(f"| {stream.stream} | {stream.records} | {stream.unsigned} | `{end}…` |")
+    signed = (
+        f"The chain of keys begins with `{report.first_key}`." if report.first_key else "Nothing is signed."
+    )
+    text += ["", f"{signed} {kept}", "", "Verify it yourself: `firstuser evidence verify`."]
+    said = f"{len(faults)} faults" if faults else "whole"
+    made = create_markdown_artifact(key="evidence", markdown="\n".join(text), description=said)
+    await made  # type: ignore[misc]  # awaitable within an async flow, whatever its type says
 
 
 async def publish_rotation_plan(plan: Plan) -> None:

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from functools import cache, partial
 
-from api import dispatching, rotating
+from api import dispatching, evidence_keys, rotating
 from api.core.alerts.desk import Desk
 from api.core.alerts.outbox import Words
 from api.core.clock import system_clock
@@ -36,7 +36,7 @@ from api.providers.product.inbox import RemoteInbox
 from api.providers.product.visitor import HttpVisitor
 from api.providers.webhooks import sender as webhook_sender
 from api.rotating import Rotations
-from api.settings import Settings, load
+from api.settings import Settings, load, named_file
 from api.settings.rings import DATA_KEY, rings
 from flows import run_log
 
@@ -54,7 +54,9 @@ def settings() -> Settings:
 @cache
 def engine() -> Engine:
     """Our own rows: drills, evidence, beacons."""
-    return make_engine(settings().platform.database_url.get_secret_value(), application_name="flows")
+    made = make_engine(settings().platform.database_url.get_secret_value(), application_name="flows")
+    evidence_keys.sign(made, settings(), named_file())
+    return made
 
 
 @cache

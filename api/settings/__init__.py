@@ -11,6 +11,7 @@ from pathlib import Path
 
 from api.settings.alerts import AlertSettings
 from api.settings.drills import DrillSettings
+from api.settings.evidence import EvidenceSettings
 from api.settings.group import Group
 from api.settings.incidents import IncidentSettings
 from api.settings.messaging import MessagingSettings
@@ -26,6 +27,7 @@ __all__ = [
     "GROUPS",
     "AlertSettings",
     "DrillSettings",
+    "EvidenceSettings",
     "IncidentSettings",
     "MessagingSettings",
     "PlatformSettings",
@@ -54,6 +56,7 @@ class Settings:
     incidents: IncidentSettings
     platforms: PlatformsSettings
     tracing: TracingSettings
+    evidence: EvidenceSettings
 
 
 GROUPS: Mapping[str, type[Group]] = {
@@ -68,6 +71,7 @@ GROUPS: Mapping[str, type[Group]] = {
     "incidents": IncidentSettings,
     "platforms": PlatformsSettings,
     "tracing": TracingSettings,
+    "evidence": EvidenceSettings,
 }
 
 
@@ -86,6 +90,7 @@ def load(env_file: Path | None = None) -> Settings:
         incidents=IncidentSettings.read(file),
         platforms=PlatformsSettings.read(file),
         tracing=TracingSettings.read(file),
+        evidence=EvidenceSettings.read(file),
     )
 
 

@@ -141,6 +141,20 @@ def _data_key(settings: Settings) -> Iterator[Problem]:
             yield Problem(name, "is not 32 bytes in base64", fix)
 
 
+def _evidence(settings: Settings) -> Iterator[Problem]:
+    evidence = settings.evidence
+    keys = {"FIRSTUSER_EVIDENCE_KEY": evidence.key, "FIRSTUSER_EVIDENCE_KEY_PENDING": evidence.key_pending}
+    for name, value in keys.items():
+        try:
+            data_keys(_text(value))  # 32 bytes in base64, as well
+        except Refused:
+            fix = "Set it to the output of `openssl rand -base64 32`."
+            yield Problem(name, "is not 32 bytes in base64", fix)
+    if evidence.store_url and not evidence.store_url.startswith("s3://"):
+        fix = "Write it as s3://bucket/prefix; the bucket needs object lock."
+        yield Problem("FIRSTUSER_EVIDENCE_STORE_URL", "names no bucket", fix)
+
+
 def _public_address(settings: Settings) -> Iterator[Problem]:
     name, parts = "PUBLIC_APP_URL", _split(settings.platform.public_app_url)
     fix = "Write it as https://app.firstuser.com, with nothing after the host."
@@ -265,6 +279,7 @@ RULES: Sequence[Callable[[Settings], Iterator[Problem]]] = (
     _database,
     _secrets,
     _data_key,
+    _evidence,
     _public_address,
     _founders,
     _homepage,

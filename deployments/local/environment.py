@@ -30,7 +30,9 @@ OWN_SECRETS = (
     "SESSION_SECRET",
     "INTEGRATION_WIDGET_SIGNING_SECRET",
     "INTEGRATION_WEBHOOK_SIGNING_SECRET",
+    "FIRSTUSER_EVIDENCE_KEY",  # what staging writes is not production's evidence
 )
+BYTES = ("FIRSTUSER_DATA_KEY", "FIRSTUSER_EVIDENCE_KEY")  # 32 of them, in base64
 RING = ("_PREVIOUS", "_PENDING", "_VERSIONS")  # beside a secret while it is being replaced
 DATABASES = {"production": "firstuser", "staging": "firstuser_staging"}
 
@@ -109,7 +111,7 @@ def _prefect_login(state: StateFolder) -> str:
 
 
 def _new_secret(name: str) -> str:
-    if name == "FIRSTUSER_DATA_KEY":
+    if name in BYTES:
         return base64.b64encode(secrets.token_bytes(32)).decode()
     return secrets.token_urlsafe(48)
 

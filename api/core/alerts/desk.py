@@ -9,7 +9,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy.orm import Session
 
-from api.core.alerts import outbox, queries, watching
+from api.core.alerts import outbox, watching
 from api.core.alerts.messages import AlertChannel, Throttled
 from api.core.alerts.outbox import Claim, Words
 from api.core.clock import Clock
@@ -89,4 +89,4 @@ class Desk:
             return
         if there:
             with self.transaction() as session:
-                queries.note_read_back(session, claimed.message.id, self.clock())
+                outbox.read_back(session, claimed, self.clock())

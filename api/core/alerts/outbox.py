@@ -16,6 +16,7 @@ from api.core.alerts.catalogue import CHANNEL, RULES
 from api.core.alerts.messages import LISTED, AlertChannel, AlertMessage, duration, runbook
 from api.core.alerts.models import Alert, Channel, Outgoing
 from api.core.alerts.rules import PER_CHANNEL, Kind, Scope
+from api.core.evidence import service as evidence
 from api.core.ids import new_id
 
 LEASE = timedelta(seconds=30)
@@ -83,7 +84,28 @@ def sent(session: Session, claimed: Claim, receipt: str, now: datetime) -> bool:
     if alert is not None and claimed.message.kind is not Kind.RESOLVED:
         alert.notified_at = now
         session.flush()
+    body = {
+        "message": claimed.message.id,
+        "alert": claimed.alert_id,
+        "rule": alert.rule if alert else "",
+        "kind": claimed.message.kind.value,
+        "channel": claimed.channel,
+        "level": "L0",
+    }
+    evidence.append(session, service.STREAM, "accepted", body, now)
     return True
+
+
+def read_back(session: Session, claimed: Claim, now: datetime) -> None:
+    """The channel has shown the message again."""
+    queries.note_read_back(session, claimed.message.id, now)
+    body = {
+        "message": claimed.message.id,
+        "alert": claimed.alert_id,
+        "channel": claimed.channel,
+        "level": "L1",
+    }
+    evidence.append(session, service.STREAM, "read_back", body, now)
 
 
 def failed(

@@ -18,10 +18,12 @@ from api.core.alerts.reports import SILENCE as WATCHER_SILENCE
 from api.core.alerts.reports import Outage, Reply, Report, Silenced
 from api.core.alerts.rules import Kind, Raised, identity
 from api.core.errors import Expired, NotFound, Refused
+from api.core.evidence import service as evidence
 from api.core.ids import new_id
 
 LONGEST_SILENCE = timedelta(days=7)
 KEPT = timedelta(days=90)
+STREAM = "alerts"
 
 
 def raise_(
@@ -156,6 +158,8 @@ def acknowledge(session: Session, alert_id: str, by: str, now: datetime) -> None
     if found.acknowledged_at is None:
         found.acknowledged_at, found.acknowledged_by = now, _person(by)
         audit.record(session, _person(by), "alerts.acknowledge", alert_id, now)
+        body = {"alert": alert_id, "rule": found.rule, "by": _person(by), "level": "L2"}
+        evidence.append(session, STREAM, "acknowledged", body, now)
     session.flush()
 
 

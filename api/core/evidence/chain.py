@@ -6,7 +6,7 @@ reordering any record breaks the chain at that record.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,8 @@ GENESIS = "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class Record:
+    """`seq` counts from 1 in its stream. Hashes and signature in hex; unsigned where no key was set."""
+
     id: str
     stream: str
     seq: int
@@ -24,6 +26,34 @@ class Record:
     body: Mapping[str, Any]
     previous_hash: str
     hash: str
+    key_id: str | None = None
+    signature: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.id} (record {self.seq})"
+
+    def recomputed(self) -> str:
+        return record_hash(
+            id=self.id,
+            stream=self.stream,
+            seq=self.seq,
+            kind=self.kind,
+            recorded_at=self.recorded_at,
+            body=self.body,
+            previous=self.previous_hash,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a stream at some moment."""
+
+    seq: int
+    hash: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"seq": self.seq, "hash": self.hash}
 
 
 def canonical(value: Any) -> bytes:
@@ -41,28 +71,8 @@ def record_hash(
     body: Mapping[str, Any],
     previous: str,
 ) -> str:
-    at = recorded_at.astimezone(UTC).isoformat(timespec="microseconds")
-    return hashlib.sha256(canonical([previous, id, stream, seq, kind, at, body])).hexdigest()
+    return hashlib.sha256(canonical([previous, id, stream, seq, kind, iso(recorded_at), body])).hexdigest()
 
 
-def first_break(records: Iterable[Record]) -> str | None:
-    """None for a whole chain (in order of `seq`), else which record breaks it and how."""
-    previous, expected_seq = GENESIS, 1
-    for record in records:
-        if record.seq != expected_seq:
-            return f"{record.stream}: record {expected_seq} is missing before {record.id}"
-        if record.previous_hash != previous:
-            return f"{record.stream}: {record.id} (record {record.seq}) does not follow its predecessor"
-        recomputed = record_hash(
-            id=record.id,
-            stream=record.stream,
-            seq=record.seq,
-            kind=record.kind,
-            recorded_at=record.recorded_at,
-            body=record.body,
-            previous=previous,
-        )
-        if recomputed != record.hash:
-            return f"{record.stream}: {record.id} (record {record.seq}) was changed"
-        previous, expected_seq = record.hash, expected_seq + 1
-    return None
+def iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from api.core import audit
 from api.core.errors import Conflict, NotFound, Refused
+from api.core.evidence import service as evidence
 from api.core.ids import new_id
 from api.core.preflight import queries
 from api.core.preflight.catalogue import CHECKS
@@ -15,6 +16,7 @@ from api.core.preflight.records import Waiver
 from api.core.preflight.roles import same_name
 
 LONGEST = timedelta(days=7)
+STREAM = "waivers"
 _REASON_LENGTH = 500
 
 
@@ -44,6 +46,8 @@ def request(
     moments = {"requested_at": now, "expires_at": now + length}
     queries.add_waiver(session, {"id": waiver_id, **values, **moments})
     audit.record(session, requester, "waivers.request", waiver_id, now, values)
+    body = {"waiver": waiver_id, **values, "expires_at": (now + length).isoformat()}
+    evidence.append(session, STREAM, "requested", body, now)
     return waiver_id
 
 
@@ -58,6 +62,7 @@ def approve(session: Session, waiver_id: str, approver: str, now: datetime) -> N
         )
     queries.approve_waiver(session, waiver_id, approver.strip(), now)
     audit.record(session, approver, "waivers.approve", waiver_id, now, {"check": found["check_name"]})
+    _append(session, "approved", found, approver.strip(), now)
 
 
 def end(session: Session, waiver_id: str, by: str, now: datetime) -> None:
@@ -65,11 +70,17 @@ def end(session: Session, waiver_id: str, by: str, now: datetime) -> None:
     found = _open(session, waiver_id, now)
     queries.end_waiver(session, waiver_id, now)
     audit.record(session, by, "waivers.end", waiver_id, now, {"check": found["check_name"]})
+    _append(session, "ended", found, by, now)
 
 
 def current(session: Session, now: datetime) -> Sequence[Waiver]:
     """Asked for or approved, and not over."""
     return [_waiver(row) for row in queries.waivers(session, now)]
+
+
+def _append(session: Session, kind: str, found: RowMapping, by: str, now: datetime) -> None:
+    body = {"waiver": found["id"], "check_name": found["check_name"], "by": by}
+    evidence.append(session, STREAM, kind, body, now)
 
 
 def _open(session: Session, waiver_id: str, now: datetime) -> RowMapping:

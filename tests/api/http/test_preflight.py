@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from api.core.clock import system_clock
 from api.core.errors import Rejected
+from api.core.evidence import service as evidence
 from api.core.preflight import service
 from api.core.preflight.catalogue import CHECKS
 from api.core.preflight.records import Check, Result, State, Target
@@ -268,6 +269,8 @@ def test_a_waiver_needs_two_people(at: Services, founder: TestClient, visit: Vis
     assert founder.post("/app/ops/preflights/waivers/new", data=form).status_code == 303
     with at.transaction() as session:
         waiver_id = session.execute(text("select id from ops.waivers")).scalar_one()
+        asked = evidence.records(session, "waivers")[-1]
+        assert (asked.kind, asked.body["waiver"]) == ("requested", waiver_id)
     approve = f"/app/ops/preflights/waivers/{waiver_id}/approve"
     assert founder.post(approve).status_code == 422
     other = visit()

@@ -14,6 +14,7 @@ from api.core.alerts import outbox, service, views, watching
 from api.core.alerts.desk import Desk
 from api.core.alerts.outbox import LEASE, Words
 from api.core.errors import Expired, NotFound, Refused
+from api.core.evidence import service as evidence
 from api.db.engine import session_scope
 from tests.api.core.alerts.channels import Recorder, codes, gone, throttled, unavailable
 from tests.product import NOW
@@ -292,6 +293,14 @@ def test_receipts_from_accepted_to_a_named_person(world: World) -> None:
     assert level() == "L2"
     with world.transaction() as session:
         kept = session.execute(text("select code_sha256::text from alert_ack_codes")).scalars().all()
+        receipts = [(one.kind, one.body["level"]) for one in evidence.records(session, service.STREAM)]
+        assert receipts[-4:] == [
+            ("accepted", "L0"),
+            ("accepted", "L0"),
+            ("read_back", "L1"),
+            ("acknowledged", "L2"),
+        ]
+        assert evidence.verify(session, service.STREAM) is None
     assert not [code for code in (first, second) if any(code in row for row in kept)]
 
 

@@ -1,0 +1,1 @@
+"""Where exports of the evidence ledger are kept out of everybody's reach."""

@@ -1,0 +1,3 @@
+from tests.product import engine, product_url, session
+
+__all__ = ["engine", "product_url", "session"]
