@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from prefect.artifacts import (
+    create_image_artifact,
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
@@ -15,6 +16,7 @@ from prefect.artifacts import (
 )
 
 from api.core.drills import report
+from api.core.drills.history import History
 from api.core.drills.records import DrillSummary
 from api.core.evidence.report import LedgerReport
 from api.core.ports import Progress
@@ -22,6 +24,7 @@ from api.core.preflight import report as preflight_report
 from api.core.preflight.records import Check, Result
 from api.core.preflight.service import Preflight
 from api.core.rotation.cadence import Dated
+from flows import drill_history
 from flows.rotation_run import Outcome, Plan
 
 UPDATE_EVERY_S = 1.0
@@ -151,6 +154,16 @@ async def publish_evidence(report: LedgerReport, kept: str) -> None:
     said = f"{len(faults)} faults" if faults else "whole"
     made = create_markdown_artifact(key="evidence", markdown="\n".join(text), description=said)
     await made  # type: ignore[misc]  # awaitable within an async flow, whatever its type says
+
+
+def report_history(found: History) -> None:
+    """RTO and RPO over time as a picture, the weeks and failures as Markdown."""
+    create_markdown_artifact(
+        key="drill-history", markdown=drill_history.markdown(found), description=found.headline
+    )
+    create_image_artifact(
+        image_url=drill_history.data_url(found), key="drill-trend", description=found.headline
+    )
 
 
 async def publish_rotation_plan(plan: Plan) -> None:

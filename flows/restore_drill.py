@@ -16,11 +16,12 @@ from pydantic import Field
 from api.core.clock import system_clock
 from api.core.drills import service, undo
 from api.core.drills.drilling import DEFAULT_CHECKS
+from api.core.drills.history import history
 from api.core.drills.records import CheckResult, DrillStatus
 from api.core.drills.targets import LATEST
 from api.core.errors import FirstUserError, ProviderError
 from flows import hooks, wiring
-from flows.reporting import ProgressArtifact, report_drill
+from flows.reporting import ProgressArtifact, report_drill, report_history
 
 CheckName = Literal[
     "checksums",
@@ -38,13 +39,15 @@ CheckName = Literal[
 ALL_BUT_SLOW: list[CheckName] = [name for name in CheckName.__args__ if name in DEFAULT_CHECKS]
 Trigger = Literal["schedule", "ops", "founder", "cli"]
 
+HISTORY = timedelta(weeks=26)
 progress = ProgressArtifact()
 
 
 def run_name() -> str:
-    """`2026-11-22-0300-schedule`: when and on whose word."""
+    """`restore-drill/2026-11-22-0300-weekly`: when and on whose word; the schedule's is the weekly one."""
     asked: dict[str, Any] = flow_run.get_parameters()
-    return f"{system_clock():%Y-%m-%d-%H%M}-{asked.get('trigger', 'ops')}"
+    trigger = asked.get("trigger", "ops")
+    return f"restore-drill/{system_clock():%Y-%m-%d-%H%M}-{'weekly' if trigger == 'schedule' else trigger}"
 
 
 @flow(
@@ -100,6 +103,7 @@ def restore_drill(
             raise
         finally:
             verdict = tear_down_and_record(drill_id, problem)
+    draw_history()
     return Completed(message=verdict) if verdict.startswith("passed") else Failed(message=verdict)
 
 
@@ -191,6 +195,15 @@ def tear_down_and_record(drill_id: str, problem: FirstUserError | None) -> str:
     if verdict.status is DrillStatus.PASSED:
         return say(f"passed: RTO {drill.rto_seconds:.1f} s, RPO {drill.rpo_seconds:.1f} s ({drill_id})")
     return say(f"{verdict.status.value}: {'; '.join(verdict.issues)} ({drill_id}). {verdict.next_step}")
+
+
+@task(name="5 draw the history")
+def draw_history() -> None:
+    """RTO and RPO over time, and the weeks that had no good drill. The drill itself is over."""
+    now = system_clock()
+    with wiring.transaction() as session:
+        found = history(service.since(session, now - HISTORY), now)
+    report_history(found)
 
 
 def say(sentence: str) -> str:

@@ -1,12 +1,13 @@
 """`firstuser drill`: start a restore drill through Prefect, follow it, print its verdict.
 
-`drill list`, `drill show ID`, `drill release ID` (destroy a kept copy), `drill sweep` (undo what crashed
-drills left).
+`drill list`, `drill history`, `drill show ID`, `drill release ID` (destroy a kept copy), `drill sweep` (undo
+what crashed drills left).
 """
 
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Annotated, Any
 
@@ -14,15 +15,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from api.core.clock import system_clock
 from api.core.drills import service, undo
 from api.core.drills.drilling import DEFAULT_CHECKS, OPTIONAL_CHECKS
+from api.core.drills.history import WEEK, history
 from api.core.drills.records import CheckStatus, DrillStatus, DrillSummary
 from api.core.drills.targets import LATEST
 from api.core.errors import FirstUserError, Refused, TimedOut
 from api.core.ids import new_id
 from api.providers.orchestration.prefect import Prefect
 from deployments.local.stack import open_stack
-from flows import wiring
+from flows import drill_history, wiring
 
 DEPLOYMENT = "restore-drill/restore-drill"
 POLL_S = 0.25
@@ -106,6 +109,39 @@ def list_drills(limit: int = 20, as_json: AsJson = False) -> None:
         out.print(_overview(found) if found else "No drill yet. Start one with `firstuser drill`.")
 
 
+@app.command("history")
+def show_history(
+    weeks: Annotated[int, typer.Option(min=1, max=520, help="How far back")] = 26,
+    html: Annotated[Path | None, typer.Option(help="Write the report as one HTML file")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write the picture: .svg or .png")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """RTO and RPO over time against their targets, failures, and which weeks had a good drill."""
+    open_stack()
+    now = system_clock()
+    with wiring.transaction() as session:
+        found = history(service.since(session, now - weeks * WEEK), now, weeks)
+    if html:
+        html.write_text(drill_history.page(found))
+    if plot:
+        plot.write_bytes(drill_history.plot(found, "png" if plot.suffix == ".png" else "svg"))
+    if as_json:
+        sys.stdout.write(json.dumps(found.to_json(), indent=2) + "\n")
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("week of", "good", "bad", "best RTO", "best RPO"):
+        table.add_column(column)
+    for week in found.weeks:
+        good = f"[green]{week.good}[/]" if week.covered else "[red]none[/]"
+        table.add_row(
+            f"{week.begins:%Y-%m-%d}", good, str(week.bad), _s(week.rto_seconds), _s(week.rpo_seconds)
+        )
+    out.print(table)
+    for drill in found.failures:
+        out.print(f"[red]✗[/red] {drill.id} {drill.started_at:%Y-%m-%d %H:%M} {'; '.join(drill.issues)}")
+    out.print(found.headline)
+
+
 @app.command()
 def show(drill_id: str, as_json: AsJson = False) -> None:
     """One drill: times, checks, verdict, next step."""
@@ -123,25 +159,31 @@ def show(drill_id: str, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def release(drill_id: str) -> None:
+def release(drill_id: str, as_json: AsJson = False) -> None:
     """Destroy a copy that was kept for inspection, now."""
     open_stack()
     with wiring.drill_lock():
         with wiring.transaction() as session:
             service.release_copy(session, drill_id)
         result = undo.undo(wiring.drilling(), drill_id)
-    out.print(result.observed)
+    if as_json:
+        sys.stdout.write(json.dumps(result.to_json(), indent=2) + "\n")
+    else:
+        out.print(result.observed)
     if not result.ok:
         raise typer.Exit(NOT_GOOD)
 
 
 @app.command()
-def sweep() -> None:
+def sweep(as_json: AsJson = False) -> None:
     """Undo what crashed drills left behind: staging home, copies destroyed."""
     open_stack()
     with wiring.drill_lock():
         done = undo.sweep(wiring.drilling())
-    out.print("\n".join(done) or "Nothing was left behind.")
+    if as_json:
+        sys.stdout.write(json.dumps({"undone": done}, indent=2) + "\n")
+    else:
+        out.print("\n".join(done) or "Nothing was left behind.")
 
 
 def _checks(asked: str) -> list[str]:

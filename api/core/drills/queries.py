@@ -14,6 +14,12 @@ def recent(session: Session, limit: int) -> Sequence[Drill]:
     return session.scalars(select(Drill).order_by(Drill.started_at.desc()).limit(limit)).all()
 
 
+def since(session: Session, moment: datetime) -> Sequence[Drill]:
+    return session.scalars(
+        select(Drill).where(Drill.started_at >= moment).order_by(Drill.started_at.desc())
+    ).all()
+
+
 def by_flow_run(session: Session, flow_run_id: str) -> Drill | None:
     return session.scalars(
         select(Drill).where(Drill.flow_run_id == flow_run_id).order_by(Drill.started_at.desc()).limit(1)

@@ -229,6 +229,11 @@ def recent(session: Session, limit: int = 50) -> list[DrillSummary]:
     return [summarise(drill) for drill in queries.recent(session, limit)]
 
 
+def since(session: Session, moment: datetime) -> list[DrillSummary]:
+    """Those that began after it, newest first."""
+    return [summarise(drill) for drill in queries.since(session, moment)]
+
+
 def get(session: Session, drill_id: str) -> DrillSummary:
     """Raises `NotFound`."""
     return summarise(row(session, drill_id))
