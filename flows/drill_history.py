@@ -102,13 +102,15 @@ def page(history: History) -> str:
         f"{html.escape('; '.join(drill.issues) or drill.status.value)}\n"
         for drill in reversed(history.failures)
     )
-    picture = f'<img alt="RTO and RPO over time against their targets" src="{data_url(history)}">'
+    picture = ""
+    if history.drills:
+        picture = f'<img alt="RTO and RPO over time against their targets" src="{data_url(history)}">'
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Restore drills</title>'
         "<style>body{font:15px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem}"
         "table{border-collapse:collapse}td,th{border-bottom:1px solid #ccc;padding:.3rem .8rem;"
         "text-align:left}img{max-width:100%}</style></head><body>\n<h1>Restore drills over time</h1>\n"
-        f"<p>{html.escape(history.headline)}</p>\n{picture if history.drills else ''}\n"
+        f"<p>{html.escape(history.headline)}</p>\n{picture}\n"
         f"<table><tr><th>week of<th>good<th>bad<th>best RTO<th>best RPO\n{rows}</table>\n"
         f"{f'<h2>What went wrong</h2><ul>{failures}</ul>' if failures else ''}</body></html>\n"
     )

@@ -161,9 +161,10 @@ def report_history(found: History) -> None:
     create_markdown_artifact(
         key="drill-history", markdown=drill_history.markdown(found), description=found.headline
     )
-    create_image_artifact(
-        image_url=drill_history.data_url(found), key="drill-trend", description=found.headline
-    )
+    if found.drills:
+        create_image_artifact(
+            image_url=drill_history.data_url(found), key="drill-trend", description=found.headline
+        )
 
 
 async def publish_rotation_plan(plan: Plan) -> None:
