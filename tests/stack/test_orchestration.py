@@ -41,6 +41,7 @@ def test_deployments_are_scheduled_and_limited(prefect: httpx.Client) -> None:
         "sweep",
         "prune",
         "alerts",
+        "evidence",
         "webhook-retries",
         "incident-watch",
         "preflight",
