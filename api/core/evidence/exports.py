@@ -52,6 +52,8 @@ class Export:
 
 
 _EXPORT = TypeAdapter(Export)
+# Wrong shapes of outside text come to light where they are taken apart.
+_UNREADABLE = (ValidationError, ValueError, KeyError, TypeError, AttributeError, csv.Error, RecursionError)
 
 
 def make(streams: Mapping[str, Sequence[Record]], key: SigningKey | None) -> Export:
@@ -75,7 +77,7 @@ def read(text: str) -> tuple[Export, str]:
     form = "json" if text.startswith("{") else "html" if text.startswith("<!doctype html>") else "csv"
     try:
         return _FORMS[form][1](text), form
-    except (ValidationError, ValueError, KeyError, csv.Error, RecursionError):
+    except _UNREADABLE:
         raise Refused(
             f"This is no export of the evidence ledger (read as {form}).",
             fix="Make one with `firstuser evidence export`.",

@@ -1,5 +1,6 @@
 """An export proves itself: whatever is changed in it, anywhere, is found and named; untouched it passes."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -188,6 +189,30 @@ def test_records_from_before_there_was_a_key_are_pinned_by_it() -> None:
 def test_what_is_no_export_is_refused(text: str) -> None:
     with pytest.raises(Refused, match="no export"):
         offline.verify(text)
+
+
+plain = st.recursive(
+    st.none() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(["manifest", "streams", "heads", "drills", "record"]), plain)
+def test_any_other_shape_is_refused_or_found_out(where: str, other: Any) -> None:
+    document = json.loads(sample().export())
+    if where == "heads":
+        document["manifest"]["heads"] = other
+    elif where == "drills":
+        document["streams"]["drills"] = other
+    elif where == "record":
+        document["streams"]["drills"][0] = other
+    else:
+        document[where] = other
+    try:
+        assert not offline.verify(json.dumps(document)).whole
+    except Refused as refusal:
+        assert "no export" in refusal.message
 
 
 @given(st.text())
