@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic import AliasChoices, AliasPath
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -24,8 +25,12 @@ class Group(BaseSettings):
         """The variable that each field is read from."""
         prefix = cls.model_config.get("env_prefix", "")
         return {
-            name: field.validation_alias
-            if isinstance(field.validation_alias, str)
-            else f"{prefix}{name}".upper()
+            name: _first(field.validation_alias) or f"{prefix}{name}".upper()
             for name, field in cls.model_fields.items()
         }
+
+
+def _first(alias: str | AliasPath | AliasChoices | None) -> str:
+    """The name that people set; others are the platforms' own."""
+    chosen = alias.choices[0] if isinstance(alias, AliasChoices) else alias
+    return chosen if isinstance(chosen, str) else ""

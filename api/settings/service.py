@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from api.core.errors import Refused
@@ -17,7 +17,12 @@ class ServiceSettings(Group):
 
     env: Literal["production", "staging", "development"] = "development"
     deploy_id: str = "dev"
-    release: str = "dev"
+    release: str = Field(
+        default="dev",
+        validation_alias=AliasChoices(
+            "FIRSTUSER_RELEASE", "RENDER_GIT_COMMIT", "RAILWAY_GIT_COMMIT_SHA", "release"
+        ),
+    )
     data_key: SecretStr = SecretStr("")  # 32 bytes, base64: personal data at rest
     data_key_previous: SecretStr | None = None
     data_key_pending: SecretStr | None = None

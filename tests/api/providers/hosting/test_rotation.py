@@ -1,0 +1,144 @@
+"""A secret of the platform is rotated where processes know their variables from their start alone: production
+is deployed anew for each change, once, however often the rotation is killed, and says which deploy runs."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from api import rotating
+from api.core.clock import system_clock
+from api.core.crypto import Vault, fingerprint
+from api.core.rotation import readers
+from api.core.rotation.cadence import PLATFORM_KINDS
+from api.core.rotation.steps import Mode, State, Step
+from api.db.engine import make_engine, session_scope
+from api.providers.databases.embedded.cluster import Cluster
+from api.providers.hosting.consumers import Redeployed
+from api.rotating import Rotations
+from api.settings import load
+from api.settings.rings import WEBHOOK
+from tests.api.providers.hosting.killing import Killed, killed_after
+from tests.api.providers.hosting.worlds import World, world
+from tests.api.providers.secret_stores.test_contract import PLATFORMS, with_platform
+from tests.product import new_database, vault
+
+__all__ = ["vault"]
+
+FIRST = "the first webhook secret, long enough"
+
+
+@dataclass
+class Production:
+    """What the platform runs says in the database which versions it runs with, as every process does."""
+
+    engine: Engine
+    starts: int = 0
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def start(self, variables: Mapping[str, str], _release: str) -> None:
+        self.starts, self.variables = self.starts + 1, variables
+        ring = [variables.get(f"{WEBHOOK}{stage}", "") for stage in ("", "_PREVIOUS", "_PENDING")]
+        versions = [fingerprint(value) for value in dict.fromkeys(ring) if value]
+        with Session(self.engine) as session, session.begin():
+            readers.forget(session, "p")
+            kinds = dict(PLATFORM_KINDS)
+            readers.note(session, "p", "api", {WEBHOOK: versions}, kinds, datetime.now(UTC))
+
+    def still_runs(self) -> None:
+        self.start(self.variables, "")
+        self.starts -= 1
+
+
+@pytest.fixture
+def engine(cluster: Cluster) -> Iterator[Engine]:
+    made = make_engine(new_database(cluster), pool_size=5)
+    yield made
+    made.dispose()
+
+
+@contextmanager
+def rotating_on(
+    name: str, engine: Engine, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[World, Production, Rotations]]:
+    with world(name) as at:
+        production = Production(engine)
+
+        def start(variables: Mapping[str, str], release: str) -> None:
+            at.staging.start(variables, release)
+            production.start(variables, release)
+
+        at.fake.on_live = start
+        at.fake.variables[WEBHOOK] = FIRST
+        at.fake.push("1.2")
+        _, url, credentials = PLATFORMS[name]
+        settings = with_platform(load(), {url: at.fake.url, "secret_stores": name} | credentials)
+        monkeypatch.setattr(rotating, "consumers", lambda _: Redeployed(lambda: at.hosting, 20))
+        made: Any = rotating.rotations(
+            replace(settings, service=settings.service.model_copy(update={"data_key": SecretStr("")})),
+            engine,
+            lambda: session_scope(engine),
+            vault,
+            SimpleNamespace(),  # type: ignore[arg-type]
+            SimpleNamespace(),  # type: ignore[arg-type]
+            system_clock,
+        )
+        yield at, production, made
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_production_is_deployed_anew_for_each_change(
+    name: str, engine: Engine, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rotating_on(name, engine, vault, monkeypatch) as (at, production, made):
+        before = production.starts
+        grace = timedelta(hours=1)
+        found = made.rotate(
+            WEBHOOK, mode=Mode.ASKED, by="test", shown=False, grace=grace, forced=True
+        ).rotation
+        assert found.step is Step.RETIRE and not found.problem, found.problem
+        assert production.starts == before + 2, "accepted, then preferred"
+        value = production.variables[WEBHOOK]
+        assert value != FIRST and production.variables[f"{WEBHOOK}_PREVIOUS"] == FIRST
+        (runs,) = [one["observed"] for one in found.proofs if one["name"] == "every process runs it"]
+        live = at.hosting.served("production").deploy_id
+        assert live and f"production runs {live}" in runs
+        ended = made.end_overlap(found.id, "test")
+        assert ended.state is State.DONE and production.starts == before + 3
+        assert production.variables[WEBHOOK] == value and not production.variables.get(f"{WEBHOOK}_PREVIOUS")
+        assert value not in str(ended.proofs)
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_killed_it_goes_on_with_the_deploy_that_was_begun(
+    name: str, engine: Engine, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rotating_on(name, engine, vault, monkeypatch) as (_, production, made):
+        turn, killed = 2, True
+        while killed:
+            production.still_runs()
+            before, held = production.starts, production.variables[WEBHOOK]
+            grace = timedelta(hours=1)
+            try:
+                with killed_after(turn):
+                    killed = True
+                    made.rotate(WEBHOOK, mode=Mode.ASKED, by="t", shown=False, grace=grace, forced=True)
+                    killed = False
+            except Killed:
+                pass
+            running = made.running(WEBHOOK)
+            assert running is not None
+            (found,) = made.machine.finish(WEBHOOK) if killed else [running]
+            assert found.step is Step.RETIRE and not found.problem, (turn, found.problem)
+            assert production.starts == before + 2, f"killed after request {turn}: deployed too often"
+            assert made.end_overlap(found.id, "t").state is State.DONE
+            assert production.variables[WEBHOOK] != held
+            turn += 9
+        assert turn > 12
