@@ -20,6 +20,7 @@ PAGES = {
     "integrate": "/app/integrate",
     "webhooks": "/app/webhooks",
     "ops": "/app/ops",
+    "incidents": "/app/ops/incidents",
     "account": "/app/account",
     "outbox": "/outbox",
 }
@@ -28,6 +29,9 @@ LINKED = {
     "conversation": ("/app/chat", "a[href^='/app/chat/']"),
     "person": ("/app/waitlist?status=all", "a[href^='/app/users/']"),
     "webhook-endpoint": ("/app/webhooks", "a[href*='/endpoints/whe_']"),
+    "incident": ("/app/ops/incidents", "a[href^='/app/ops/incidents/inc_']"),
+    "preflight": ("/app/ops", "td a[href^='/app/ops/preflights/pfl_']"),
+    "preflight-decided": ("/app/ops", "h3 a[href^='/app/ops/preflights/pfl_']"),
     "drill": ("/app/ops", "a[href^='/app/ops/drills/']"),
 }
 """Pages of one thing: (where a link to one stands, which link). The first one is taken, if there is any."""

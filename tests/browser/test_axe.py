@@ -1,15 +1,25 @@
 """axe-core over every page: nothing that keeps somebody out, in either scheme, at either width."""
 
+from collections.abc import Iterator
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, StorageState
 
 from api.settings import Settings
 from tests.browser.chromium import VIEWS, View
-from tests.browser.screenshots import addresses
+from tests.browser.screenshots import LINKED, addresses
+from tests.browser.stories import told
 
 ONLY = {"resultTypes": ["violations"]}
 GRAVE = {"serious", "critical"}
+TOLD = {"incident", "preflight", "preflight-decided"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def stories(site: Settings) -> Iterator[None]:
+    with told(site):
+        yield
 
 
 @pytest.mark.parametrize("view", [VIEWS[0], VIEWS[3]], ids=lambda view: f"{view.scheme}-{view.device}")
@@ -23,7 +33,9 @@ def test_nothing_keeps_anybody_out(
         reduced_motion="reduce",
     )
     page, found = context.new_page(), list[str]()
-    for name, path in addresses(page, site.platform.public_app_url).items():
+    pages = addresses(page, site.platform.public_app_url)
+    assert LINKED.keys() & pages.keys() >= TOLD
+    for name, path in pages.items():
         page.goto(site.platform.public_app_url + path)
         page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         for violation in Axe().run(page, options=ONLY).response["violations"]:

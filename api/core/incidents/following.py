@@ -74,7 +74,7 @@ def _verify(session: Session, episode: Episode, seen: Seen, situation: Situation
 def _propose(session: Session, episode: Episode, done: Sequence[Action], situation: Situation) -> None:
     episode.proposed_at = situation.now
     undo = ", ".join(f"{one.kind} {one.target}".strip() for one in done if one.acted_at)
-    confirm = f"A person confirms: `firstuser incidents resume {episode.id}`."
+    confirm = f"A person confirms: `firstuser incidents resume {episode.id} --by NAME --reason WHY`."
     said = f"{CLEAN_MINUTES} clean minutes: resume? {confirm}"
     _note(session, episode, "proposal", f"{said} To be taken back: {undo or 'nothing'}.", situation)
     _call(session, episode, "resume", said, situation)

@@ -24,7 +24,8 @@ CHECKS: Sequence[Check] = (
         1,
         "Variables of production",
         "the twelve variables of the runbook as their rules ask, none a placeholder",
-        "Run `firstuser env check`, correct what it names, restart, run the preflight again.",
+        "Run `firstuser env check` with production's variables (on one machine: `firstuser env check --file "
+        "var/secrets/production.env`), correct what it names, restart, run the preflight again.",
         "preflight-environment",
     ),
     Check(
@@ -129,7 +130,7 @@ CHECKS: Sequence[Check] = (
         3,
         "Newest restorable moment",
         "not older than the RPO target allows",
-        "Find out why WAL is not archived: `firstuser backups list`, the database's log, the store.",
+        "Find out why WAL is not archived: `firstuser backups`, the database's log, the store.",
         "preflight-database",
         Role.INCIDENT,
         timeout_s=30,
@@ -151,7 +152,8 @@ CHECKS: Sequence[Check] = (
         4,
         "Alerts reach the owners",
         "a test alert acknowledged (L2) by incident and rollback owner in the last 24 hours",
-        "Send a test alert (`firstuser alerts test`) for each owner, who opens its link and gives a name.",
+        "Send a test alert for each owner (`firstuser alerts test`), who opens its link and gives "
+        "the name by which they are owner.",
         "preflight-alerts",
         Role.INCIDENT,
         fresh_for=RECEIPT_FRESH,
@@ -182,7 +184,8 @@ CHECKS: Sequence[Check] = (
         6,
         "Incident and rollback owner",
         "both assigned, with a channel; different people, or the same with a reason",
-        "Assign them on the Ops page or with `firstuser owners assign`.",
+        "Assign each on the Ops page, or: `firstuser owners assign incident NAME --email ADDRESS`, and the "
+        "same with `rollback`.",
         "preflight-owners",
         waivable=False,
     ),
@@ -212,7 +215,7 @@ CHECKS: Sequence[Check] = (
         7,
         "Integration API keys",
         f"none older than {PARTNER_SECRET_DAYS} days",
-        "Rotate the keys: Founder Tools → Integrate → Rotate Key, or `firstuser rotate`.",
+        "Rotate the keys: Founder Tools → Integrate → Rotate Key, or `firstuser rotate run --due`.",
         "preflight-secrets",
     ),
     Check(
@@ -220,7 +223,7 @@ CHECKS: Sequence[Check] = (
         7,
         "Webhook signing secrets",
         f"none older than {PARTNER_SECRET_DAYS} days",
-        "Rotate the secrets: Founder Tools → Integrate → Rotate Secret, or `firstuser rotate`.",
+        "Rotate the secrets: Founder Tools → Integrate → Rotate Secret, or `firstuser rotate run --due`.",
         "preflight-secrets",
     ),
     Check(
@@ -228,7 +231,8 @@ CHECKS: Sequence[Check] = (
         7,
         "Platform secrets",
         f"none older than {PLATFORM_SECRET_DAYS} days, all newer than the last incident",
-        "Rotate what is due: `firstuser rotate`.",
+        "Rotate what is due: `firstuser rotate run --due`; after an incident each that `firstuser rotate plan` "
+        "names: `firstuser rotate run NAME`.",
         "preflight-secrets",
     ),
 )

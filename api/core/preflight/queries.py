@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
-# What a GO rests on beside its results: whoever answers, what was waived, how drill and rehearsal ended last.
+# What a GO rests on beside its results: whoever answers, what was waived, how drill and rehearsal ended last,
+# how the switches of the whole service stand, and that nothing has tripped since.
 _FACTS = text("""
     select jsonb_build_object(
         'owners', (select jsonb_agg(jsonb_build_array(role, id, confirmed_at) order by role) from ops.owners),
@@ -16,7 +17,9 @@ _FACTS = text("""
                      where approver is not null and ended_at is null and expires_at > :now),
         'drill', (select id from ops.drills where finished_at is not null order by finished_at desc limit 1),
         'rehearsal', (select id from ops.rehearsals where finished_at is not null
-                       order by finished_at desc limit 1))
+                       order by finished_at desc limit 1),
+        'switches', (select max(id) from flag_changes where scope = ''),
+        'incident', (select max(tripped_at) from incident_episodes where mode <> 'dry-run'))
 """)
 
 

@@ -128,5 +128,6 @@ def summed(results: Sequence[Result]) -> Finding:
         return Finding(State.FAIL, said + more, fix=own[0].fix, parts=parts)
     warnings = [one for one in results if one.state is State.WARN]
     state = State.WARN if warnings else State.PASS
-    said = "; ".join(f"{one.name}: {one.observed}" for one in warnings or results)
-    return Finding(state, said, parts=parts)
+    said = "; ".join(f"{one.name}: {one.observed}" for one in warnings)
+    hold = f"{len(results)} steps hold: {', '.join(one.name for one in results)}"
+    return Finding(state, said or hold, parts=parts)

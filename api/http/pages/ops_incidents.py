@@ -26,6 +26,7 @@ from api.providers.responses import responses
 
 router = APIRouter(prefix="/app/ops/incidents", include_in_schema=False)
 _BEFORE, _AFTER, _LONGEST = timedelta(minutes=15), timedelta(minutes=30), timedelta(hours=4)
+APART = 60.0  # of the chart's own units
 Why = Annotated[str, Form(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
@@ -108,7 +109,8 @@ def _rows(session: Session, found: EpisodeView) -> list[Row]:
     start, end = found.since - _BEFORE, (found.resolved_at or found.tripped_at) + _AFTER
     series = telemetry.series(session, start, min(end, start + _LONGEST))
     counted = series.series.get(found.scope, ())
-    return [(series.at(place), bucket) for place, bucket in enumerate(counted)]
+    known = max((place for place, bucket in enumerate(counted) if bucket), default=-1)
+    return [(series.at(place), bucket) for place, bucket in enumerate(counted[: known + 1])]
 
 
 def _chart(found: EpisodeView, rows: Sequence[Row]) -> Chart | None:
@@ -122,7 +124,18 @@ def _chart(found: EpisodeView, rows: Sequence[Row]) -> Chart | None:
         for one in found.timeline
         if one.kind in wanted and start <= one.at <= end
     ]
-    return Chart(charts.area(share, start, end, MINUTE), list(dict.fromkeys(marks)))
+    return Chart(charts.area(share, start, end, MINUTE), beside(marks))
+
+
+def beside(marks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """What happened so soon after another that their labels would cover each other has one label."""
+    told: list[tuple[float, list[str]]] = []
+    for x, what in sorted(marks, key=lambda mark: mark[0]):
+        if told and x - told[-1][0] < APART:
+            told[-1][1].extend([what] if what not in told[-1][1] else [])
+        else:
+            told.append((x, [what]))
+    return [(x, ", ".join(whats)) for x, whats in told]
 
 
 def _x(at: datetime, start: datetime, end: datetime) -> float:

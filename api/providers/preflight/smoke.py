@@ -44,7 +44,8 @@ def run(place: Place, tenant: Tenant) -> Finding:
     with receiving(place.receiver_url, place.receiver_port, local=here) as receiver:
         try:
             with _ready(place, tenant, receiver) as steps:
-                return smoke.finding(steps.looks(), system_clock)
+                found = smoke.finding(steps.looks(), system_clock)
+                return replace(found, observed=f"{found.observed}; visitors by {steps.visited_by}")
         finally:
             tenant.clear()
 
@@ -76,6 +77,11 @@ class Steps:
         self._run = new_id("smoke")
         self._guests: dict[str, Guest] = {}
         self._codes: dict[str, CameBack] = {}
+
+    @property
+    def visited_by(self) -> str:
+        """The browser, or why there was none."""
+        return next((one.by for one in self._codes.values()), "nobody, as far as it came")
 
     def looks(self) -> Mapping[str, Look]:
         steps: Mapping[str, Look] = {

@@ -56,4 +56,4 @@ class Page:
     def _why(self) -> str:
         if self.role is Role.ROLLBACK:
             return "The rollback is blocked: the newest deploy carries a migration that cannot be taken back."
-        return "Onboarding is paused; there is nothing that could be rolled back."
+        return "No recent deploy explains it: there is nothing to roll back to."

@@ -1,14 +1,16 @@
 """`incidents replay --at 14:21`: the verdict of that minute, and the numbers that led to it."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
+from api.core.errors import Refused
 from api.core.incidents import telemetry
-from api.core.incidents.pace import CLOSES_AFTER, MINUTE, minute_of
+from api.core.incidents.pace import CLOSES_AFTER, MINUTE, minute_of, newest_closed
 from api.core.incidents.seeing import Seen, see
 from api.core.incidents.tally import EVERYBODY
-from deployments.commands.incidents.shared import AsJson, moment, out
+from deployments.commands.incidents.shared import AsJson, moment, out, refuse_usage
 from deployments.local.stack import open_stack
 from deployments.printing import print_json, table
 from flows import watching, wiring
@@ -28,6 +30,9 @@ def replay(
     with wiring.transaction() as session:
         now = watching.pace().at(telemetry.database_now(session))
         minute = minute_of(moment(at, now))
+        if minute > (newest := newest_closed(now)):
+            fix = f"The newest that is: --at {newest:%Y-%m-%dT%H:%M}."
+            raise refuse_usage(Refused(f"The minute {minute:%H:%M} is not closed yet.", fix=fix))
         seen = see(session, watching.situated(session, minute + MINUTE + CLOSES_AFTER))
     shown = _minutes(seen, scope)
     if as_json:
@@ -68,4 +73,17 @@ def _minutes(seen: Seen, scope: str) -> list[dict[str, Any]]:
 
 
 def _said(numbers: Any) -> str:
-    return ", ".join(f"{name} {value}" for name, value in numbers.items() if value not in (None, "", []))
+    """Without the minute, which stands above."""
+    told = {name: _plain(value) for name, value in numbers.items() if name != "minute"}
+    return ", ".join(f"{name} {value}" for name, value in told.items() if value)
+
+
+def _plain(value: Any) -> str:
+    """`[3, 40]` as 3/40, a moment as a time of day, a list as words."""
+    if isinstance(value, list):
+        counts = len(value) == 2 and all(isinstance(one, int) for one in value)
+        return ("/" if counts else " ").join(str(one) for one in value)
+    try:
+        return f"{datetime.fromisoformat(value):%H:%M:%S}" if isinstance(value, str) else str(value or "")
+    except ValueError:
+        return value

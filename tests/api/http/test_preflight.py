@@ -14,6 +14,8 @@ from starlette.testclient import TestClient
 from api.core.clock import system_clock
 from api.core.errors import Rejected
 from api.core.evidence import service as evidence
+from api.core.flags import service as flags
+from api.core.flags.rules import EVERYWHERE, FlagKey
 from api.core.preflight import service
 from api.core.preflight.catalogue import CHECKS
 from api.core.preflight.records import Check, Result, State, Target
@@ -106,6 +108,12 @@ def assign(founder: TestClient, role: str, name: str, **more: str) -> None:
     assert founder.post("/app/ops/owners", data=form).status_code == 303
 
 
+def switched(at: Services, value: bool) -> None:
+    with at.transaction() as session:
+        key = FlagKey.WEBHOOK_RETRIES_PAUSED
+        flags.set_value(session, key, EVERYWHERE, value, by="test", reason="test", now=system_clock())
+
+
 def test_an_owner_is_reached_by_a_link_that_works_once_and_only_by_a_press(
     at: Services, founder: TestClient, anyone: TestClient, outbox: Outbox
 ) -> None:
@@ -179,7 +187,7 @@ def test_nobody_else_signs(at: Services, founder: TestClient, visit: Visit, outb
     assert "Sign off the launch" not in other.get(f"/app/ops/preflights/{preflight_id}").text
 
 
-@pytest.mark.parametrize("change", ["release", "configuration", "owner", "run", "evidence"])
+@pytest.mark.parametrize("change", ["release", "configuration", "owner", "switch", "run", "evidence"])
 def test_a_go_is_void_after_any_change(app: FastAPI, at: Services, founder: TestClient, change: str) -> None:
     assign(founder, "release", "whoever", myself="true")
     preflight_id = run(at)
@@ -193,6 +201,9 @@ def test_a_go_is_void_after_any_change(app: FastAPI, at: Services, founder: Test
         app.state.services = replace(at, settings=replace(settings, platform=moved_platform))
     elif change == "owner":
         assign(founder, "incident", "Somebody Else")
+    elif change == "switch":
+        switched(at, True)
+        switched(at, False)
     elif change == "run":
         run(at, flow_run_id="another")
     else:

@@ -64,6 +64,10 @@ def test_replay_says_why_at_that_minute() -> None:
     newest = before["minutes"][-1]
     assert (newest["failed"], newest["attempted"], newest["verdict"]) == (30, 100, "PENDING")
     assert CliRunner().invoke(app, ["replay", "--at", "25:71"]).exit_code == 2
+    open_ = CliRunner().invoke(app, ["replay", "--at", f"{datetime.now(UTC):%Y-%m-%dT%H:%M}"])
+    assert open_.exit_code == 2 and "not closed yet" in open_.stderr
+    shown = CliRunner().invoke(app, ["replay", "--at", at.strftime("%Y-%m-%dT%H:%M")]).stdout
+    assert "window 150/500" in shown and f"since {START + 10 * MINUTE:%H:%M}" in shown
 
 
 def test_a_backtest_fires_as_the_watch_would_and_draws_it(tmp_path: Path) -> None:
