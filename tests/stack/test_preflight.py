@@ -18,8 +18,8 @@ from tests.stack.conftest import StackUnderTest
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
 
 NO_GO = 3
-BY_NATURE = {"alerts.dead_man", "rollback.rehearsed"}
-"""What no fresh stack can have: a switch outside, an earlier release."""
+OUTSIDE = "alerts.dead_man"
+"""What no stack has by itself: somebody elsewhere who misses it."""
 
 
 def runs(stack: StackUnderTest) -> httpx.Client:
@@ -48,7 +48,7 @@ def test_it_says_no_with_reasons_until_all_is_there_and_then_is_signed(
     assert found["smoke"]["state"] == "pass", found["smoke"]["observed"]
     assert ("Chromium" in found["smoke"]["observed"]) == (executable() is not None)
     failed = {name for name, one in found.items() if one["state"] in {"fail", "error", "inconclusive"}}
-    assert {"owners.assigned", "alerts.receipt"} | BY_NATURE <= failed
+    assert {"owners.assigned", "alerts.receipt", "rollback.rehearsed", OUTSIDE} <= failed
     assert all(one["fix"] and one["runbook"] for name, one in found.items() if name in failed)
     cases = {case.get("name"): case for case in ET.parse(junit).iter("testcase")}  # noqa: S314  our own file
     assert cases["owners.assigned"].find("failure") is not None and len(cases["smoke"]) == 0
@@ -63,14 +63,16 @@ def test_it_says_no_with_reasons_until_all_is_there_and_then_is_signed(
         post(stack, link(stack, "ops", "ack", asked_at), name=name)
     if found["database.drill"]["state"] != "pass":
         stack.json("drill", timeout=300)
-    for check in BY_NATURE:
-        made = stack.json("preflight", "waive", check, "--reason", "a fresh stack", "--by", "Ada")
-        stack.firstuser("preflight", "approve", made["id"], "--by", "Grace")
+    rehearse(stack, found["environment.served"]["observed"])
+    made = stack.json("preflight", "waive", OUTSIDE, "--reason", "a fresh stack", "--by", "Ada")
+    stack.firstuser("preflight", "approve", made["id"], "--by", "Grace")
 
     second = stack.firstuser("preflight", "--sign-off", "--json", check=False)
     assert second.returncode == 4, second.stdout
     run = json.loads(second.stdout)
     assert "waived" in run["headline"] and "Grace" in run["headline"]
+    states = {one["name"]: one["state"] for one in run["results"]}
+    assert [name for name, state in states.items() if state != "pass"] == [OUTSIDE], states
     with runs(stack) as prefect:
         await_state(prefect, run["flow_run_id"], "Suspended")
         resume = f"/flow_runs/{run['flow_run_id']}/resume"
@@ -81,6 +83,21 @@ def test_it_says_no_with_reasons_until_all_is_there_and_then_is_signed(
     signed = json.loads(stack.firstuser("preflight", "show", run["id"], "--json", check=False).stdout)
     assert (signed["sign_off"]["by_name"], signed["sign_off"]["via"]) == ("Lin", "prefect")
     stack.firstuser("evidence", "verify")
+
+
+def rehearse(stack: StackUnderTest, served: str) -> None:
+    """As the check's remediation says: staging has served another release, then gets production's."""
+    alone = stack.firstuser("preflight", "rehearse", check=False)
+    assert alone.returncode == 1 and "firstuser release deploy staging" in alone.stdout
+    before = stack.json("release", "list", "staging")["deploys"]["staging"]
+    release = served.removeprefix("release ").partition(",")[0]
+    for name in ("before", release):
+        stack.firstuser("release", "deploy", "staging", name, "--by", "Ada")
+    said = stack.firstuser("preflight", "rehearse").stdout
+    assert f"{release} → before" in " ".join(said.split())
+    after = stack.json("release", "list", "staging")
+    assert len(after["deploys"]["staging"]) == len(before) + 4
+    assert after["serving"]["staging"] == after["deploys"]["staging"][0]["id"]
 
 
 def await_state(prefect: httpx.Client, flow_run_id: str, name: str) -> None:

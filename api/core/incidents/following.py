@@ -13,7 +13,7 @@ from api.core.incidents import decisions
 from api.core.incidents import episode_queries as queries
 from api.core.incidents.decisions import CLEAN_MINUTES, VERIFIED_AFTER, RuleName
 from api.core.incidents.models import Action, Episode
-from api.core.incidents.opening import ACTOR, STREAM
+from api.core.incidents.opening import ACTOR, PAGES, STREAM
 from api.core.incidents.pace import MINUTE
 from api.core.incidents.readiness import LONGEST_HOLE, Outcome
 from api.core.incidents.seeing import Seen, Situation
@@ -73,7 +73,8 @@ def _verify(session: Session, episode: Episode, seen: Seen, situation: Situation
 
 def _propose(session: Session, episode: Episode, done: Sequence[Action], situation: Situation) -> None:
     episode.proposed_at = situation.now
-    undo = ", ".join(f"{one.kind} {one.target}".strip() for one in done if one.acted_at)
+    switched = [one for one in done if one.acted_at and one.kind not in PAGES]
+    undo = ", ".join(f"{one.kind} {one.target}".strip() for one in switched)
     confirm = f"A person confirms: `firstuser incidents resume {episode.id} --by NAME --reason WHY`."
     said = f"{CLEAN_MINUTES} clean minutes: resume? {confirm}"
     _note(session, episode, "proposal", f"{said} To be taken back: {undo or 'nothing'}.", situation)

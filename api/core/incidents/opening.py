@@ -18,7 +18,7 @@ from api.core.incidents.tally import EVERYBODY
 STREAM = "incidents"
 ACTOR = "incident watch"
 _STATES = {Mode.AUTO: "planned", Mode.RECOMMEND: "recommended", Mode.DRY_RUN: "dry-run"}
-_PAGES = (ActionKind.PAGE_INCIDENT_OWNER, ActionKind.PAGE_ROLLBACK_OWNER)
+PAGES = (ActionKind.PAGE_INCIDENT_OWNER, ActionKind.PAGE_ROLLBACK_OWNER)
 
 
 def open_episode(session: Session, finding: Finding, seen: Seen, situation: Situation) -> str | None:
@@ -49,7 +49,7 @@ def open_episode(session: Session, finding: Finding, seen: Seen, situation: Situ
         return None
     planned = decisions.actions(why, finding.scope, seen.bad_scopes)
     for place, (kind, target) in enumerate(planned):
-        state = "planned" if kind in _PAGES and mode is not Mode.DRY_RUN else _STATES[mode]
+        state = "planned" if kind in PAGES and mode is not Mode.DRY_RUN else _STATES[mode]
         row = {"id": new_id("act"), "episode_id": episode_id, "kind": kind.value, "target": target}
         episode_queries.add_action(session, {**row, "place": place, "state": state})
     _tell(session, episode_id, number, finding, why, mode, [kind.value for kind, _ in planned], situation)

@@ -231,8 +231,8 @@ CHECKS: Sequence[Check] = (
         7,
         "Platform secrets",
         f"none older than {PLATFORM_SECRET_DAYS} days, all newer than the last incident",
-        "Rotate what is due: `firstuser rotate run --due`; after an incident each that `firstuser rotate plan` "
-        "names: `firstuser rotate run NAME`.",
+        "Rotate what is due: `firstuser rotate run --due`; after an incident `firstuser rotate run NAME` for "
+        "each that `firstuser rotate plan` names.",
         "preflight-secrets",
     ),
 )
