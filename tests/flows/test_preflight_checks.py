@@ -194,7 +194,7 @@ BREAKS: list[tuple[Break, str, str, str]] = [
     (_domain, "domain.api", "404", "PUBLIC_APP_URL"),
     (_pitr, "database.pitr", "off", "archiving"),
     (_retention, "database.pitr", "7 days", "retention"),
-    (_wal, "database.wal", "7200 s ago", "backups list"),
+    (_wal, "database.wal", "7200 s ago", "firstuser backups"),
     (_old_drill, "database.drill", "8.0 days ago", "firstuser drill"),
     (_tampered, "database.drill", "does not verify", "evidence verify"),
     (_receipt, "alerts.receipt", "Grace Hopper", "alerts test"),
