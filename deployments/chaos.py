@@ -132,8 +132,9 @@ class Day:
         self._minutes(GOOD_MINUTES)
         self.say("[bold]2  A deploy[/] whose database role may not use access codes: exchanges answer 500")
         change = f"DATABASE_URL={self._role_without_codes()}"
-        asked = ("release", "deploy", "production", "2.0", "--set", change, "--by", "Chaos", "--json")
-        bad = json.loads(self.stage.must(*asked))["deploy"]
+        asked = ("release", "deploy", "production", "2.0", "--set", change, "--by", "Chaos")
+        made = self.stage.must(*asked, "--timeout", str(2 * PATIENCE_S), "--json")
+        bad = json.loads(made)["deploy"]
         found = self._until("R1", 40, lambda one: _states(one) == {"observed"})
         self._prove("R1 trips after ten minutes of breach", _held(found), _said(found))
         kinds = _kinds(found)

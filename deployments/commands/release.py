@@ -83,7 +83,7 @@ def deploy(
         bool, typer.Option("--irreversible", help="It carries a migration that cannot be taken back")
     ] = False,
     by: By = "cli",
-    timeout: Timeout = 60,
+    timeout: Timeout = 120,
     as_json: AsJson = False,
 ) -> None:
     """Deploy a release and wait until it serves."""
@@ -104,7 +104,7 @@ def rollback(
     service: Service,
     to: Annotated[str, typer.Option(help="A deploy (dep_…); what served before, without")] = "",
     by: By = "cli",
-    timeout: Timeout = 60,
+    timeout: Timeout = 120,
     as_json: AsJson = False,
 ) -> None:
     """Deploy again what served before, and wait until it serves."""
