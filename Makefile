@@ -7,7 +7,7 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser load demo up down status test check bench screenshots lock clean
+.PHONY: help setup browser load demo up down status test check bench screenshots lock lock-image clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,9 +52,16 @@ bench: $(READY) load ## Measure against peers and limits; writes var/bench/lates
 screenshots: $(READY) browser ## Write pictures of the pages into var/screenshots (needs a running stack)
 	@$(BIN)/python -m tests.browser.screenshots
 
-lock: $(READY) ## Resolve requirements.lock anew from pyproject.toml
-	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes \
-		--python-version 3.11 --no-annotate --no-header --upgrade --quiet --output-file requirements.lock
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
+	--no-annotate --no-header --quiet
+IMAGE := deployments/docker
+
+lock: $(READY) ## Resolve requirements.lock anew from pyproject.toml, and the image's from it
+	@$(LOCK) --group dev --upgrade --output-file requirements.lock
+	@$(MAKE) --no-print-directory lock-image
+
+lock-image: $(READY) ## The image's lock: the same versions, without what the image goes without
+	@$(LOCK) --constraint requirements.lock --excludes $(IMAGE)/excluded.txt --output-file $(IMAGE)/requirements.lock
 
 clean: ## Remove the environment (never var/)
 	rm -rf $(VENV)

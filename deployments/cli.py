@@ -160,8 +160,9 @@ def _register_commands(asked: Sequence[str]) -> None:
     own = {command.callback.__name__ for command in app.registered_commands if command.callback}
     if asked and asked[0] in own:
         return
-    for module in pkgutil.iter_modules(commands.__path__):
-        importlib.import_module(f"{commands.__name__}.{module.name}").register(app)
+    known = [module.name for module in pkgutil.iter_modules(commands.__path__)]
+    for name in [name for name in known if name in asked[:1]] or known:
+        importlib.import_module(f"{commands.__name__}.{name}").register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

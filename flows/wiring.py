@@ -1,11 +1,17 @@
-"""The composition root of this door: settings → engines, providers, clock. Built once per process."""
+"""The composition root of this door: settings → engines, providers, clock. Built once per process.
+
+What only some flows work with is imported where it is built: minutely runs pay for every import.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from functools import cache, partial
+from typing import TYPE_CHECKING
 
-from api import dispatching, evidence_keys, rotating
+from api import dispatching, evidence_keys
 from api.core.alerts.desk import Desk
 from api.core.alerts.outbox import Words
 from api.core.clock import system_clock
@@ -28,17 +34,18 @@ from api.db import migrate
 from api.db.engine import Engine, Session, make_engine, session_scope
 from api.db.locks import advisory_lock
 from api.providers.alerting import channels
-from api.providers.databases.registry import database_provider
 from api.providers.hosting import hosting_provider
 from api.providers.messaging import messenger
 from api.providers.messaging.outbox import Outbox
 from api.providers.product.inbox import RemoteInbox
 from api.providers.product.visitor import HttpVisitor
 from api.providers.webhooks import sender as webhook_sender
-from api.rotating import Rotations
 from api.settings import Settings, load, named_file
 from api.settings.rings import DATA_KEY, rings
 from flows import run_log
+
+if TYPE_CHECKING:
+    from api.rotating import Rotations
 
 LOCK_WAIT_S = 30.0
 SMOKE_LOCK = 7_303_015
@@ -68,6 +75,8 @@ def source_engine() -> Engine:
 
 @cache
 def database() -> DatabaseProvider:
+    from api.providers.databases.registry import database_provider
+
     return database_provider(settings())
 
 
@@ -145,6 +154,8 @@ def alert_desk() -> Desk:
 
 @cache
 def rotations() -> Rotations:
+    from api import rotating
+
     configured = settings()
     known = rings(configured.platform, configured.service)
     vault = Vault(data_keys(*known.get(DATA_KEY, [])))

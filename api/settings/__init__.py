@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.settings.alerts import AlertSettings
+from api.settings.deploy import DeploySettings
 from api.settings.drills import DrillSettings
 from api.settings.evidence import EvidenceSettings
 from api.settings.group import Group
@@ -26,6 +27,7 @@ from api.settings.tracing import TracingSettings
 __all__ = [
     "GROUPS",
     "AlertSettings",
+    "DeploySettings",
     "DrillSettings",
     "EvidenceSettings",
     "IncidentSettings",
@@ -57,6 +59,7 @@ class Settings:
     platforms: PlatformsSettings
     tracing: TracingSettings
     evidence: EvidenceSettings
+    deploy: DeploySettings
 
 
 GROUPS: Mapping[str, type[Group]] = {
@@ -72,6 +75,7 @@ GROUPS: Mapping[str, type[Group]] = {
     "platforms": PlatformsSettings,
     "tracing": TracingSettings,
     "evidence": EvidenceSettings,
+    "deploy": DeploySettings,
 }
 
 
@@ -91,6 +95,7 @@ def load(env_file: Path | None = None) -> Settings:
         platforms=PlatformsSettings.read(file),
         tracing=TracingSettings.read(file),
         evidence=EvidenceSettings.read(file),
+        deploy=DeploySettings.read(file),
     )
 
 

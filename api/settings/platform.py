@@ -39,6 +39,16 @@ class PlatformSettings(Group):
     integration_webhook_signing_secret_previous: SecretStr | None = None
     integration_webhook_signing_secret_pending: SecretStr | None = None
     ops_alert_webhook_url: SecretStr | None = None
+    database_sslmode: str = Field(default="", validation_alias="FIRSTUSER_DATABASE_SSLMODE")
+
+    @model_validator(mode="after")
+    def tls_is_part_of_the_address(self) -> Self:
+        """Platforms make `DATABASE_URL` themselves, and say nothing of TLS in it."""
+        url = self.database_url.get_secret_value()
+        if self.database_sslmode and url and "sslmode=" not in url:
+            joint = "&" if "?" in url else "?"
+            self.database_url = SecretStr(f"{url}{joint}sslmode={self.database_sslmode}")
+        return self
 
     @model_validator(mode="after")
     def a_restored_copy_comes_first(self) -> Self:

@@ -12,11 +12,10 @@ from cryptography.fernet import Fernet
 
 from deployments.local.layout import StateFolder, write_private
 from deployments.local.ports import HOST, Ports
+from deployments.orchestration.server import COMMON
 
 PROFILE = "firstuser"
 WORK_POOL = "local"
-ENCRYPTION_KEY = "PREFECT_SERVER_ENCRYPTION_KEY"
-RETENTION_DAYS = 14
 
 
 def settings(state: StateFolder, ports: Ports) -> dict[str, str]:
@@ -35,23 +34,12 @@ def _client(ports: Ports, login: str) -> dict[str, str]:
 
 
 def _server(state: StateFolder, ports: Ports, login: str) -> dict[str, str]:
-    return {
+    return COMMON | {
         # Postgres, because SQLite takes several times as long under load
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://prefect@{HOST}:{ports.postgres}/prefect",
         "PREFECT_SERVER_API_HOST": HOST,
         "PREFECT_SERVER_API_PORT": str(ports.prefect),
         "PREFECT_SERVER_API_AUTH_STRING": login,
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        # without it the interface calls port 4200, whatever port the server has
-        "PREFECT_SERVER_UI_API_URL": "/api",
-        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        # the second interface asks an outside analytics host even with analytics off
-        "PREFECT_SERVER_UI_V2_ENABLED": "false",
-        # kept in memory, a server restart would crash running flows that hold a limit
-        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-        # a minutely run costs about 48 KB; what counts as evidence is kept in our own tables
-        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(RETENTION_DAYS * 86400),
     }
 
 

@@ -51,7 +51,8 @@ def _archiver(_state: StateFolder) -> None:
 
 
 def _prefect_server(state: StateFolder) -> None:
-    from deployments.local.prefect import ENCRYPTION_KEY, encryption_key
+    from deployments.local.prefect import encryption_key
+    from deployments.orchestration.server import ENCRYPTION_KEY
 
     # set here and not before an exec: so it does not show in /proc
     os.environ[ENCRYPTION_KEY] = encryption_key(state)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from deployments.local.bootstrap import PREFECT_FILE, job_template
+from deployments.local import bootstrap
+from deployments.orchestration.deploying import PREFECT_FILE
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(PREFECT_FILE.read_text())
 DEPLOYMENTS: dict[str, dict[str, Any]] = {found["name"]: found for found in DOCUMENT["deployments"]}
@@ -54,5 +55,4 @@ def test_the_pool_is_a_variable_and_everything_is_described() -> None:
 
 
 def test_flow_runs_are_tied_to_their_worker() -> None:
-    command = job_template()["variables"]["properties"]["command"]["default"]
-    assert command.endswith("-m deployments.local.flow_run")
+    assert bootstrap.pool().command[-2:] == ("-m", "deployments.local.flow_run")

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.core.errors import Refused
-from deployments.local.bootstrap import PREFECT_FILE
+from deployments.orchestration.deploying import PREFECT_FILE
 from deployments.orchestration.prefect_file import check_variables, unscheduled, without_schedules
 
 TEXT = PREFECT_FILE.read_text()
@@ -22,6 +22,7 @@ def scheduled(text: str) -> set[str]:
     return {one["name"] for one in yaml.safe_load(text)["deployments"] if one["schedules"]}
 
 
+@settings(deadline=None, max_examples=20)  # each reads the whole file twice
 @given(chosen=st.sets(st.sampled_from(sorted(SCHEDULED)), min_size=1))
 def test_what_is_named_is_scheduled_and_nothing_else(chosen: set[str]) -> None:
     left_out = unscheduled(TEXT, " , ".join(sorted(chosen)) + ",")

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deployments.local.bootstrap import ZOMBIE_AUTOMATION
+from deployments.orchestration.automations import ZOMBIE_AUTOMATION
 from tests.stack.conftest import SCHEDULES, StackUnderTest
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]

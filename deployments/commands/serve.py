@@ -1,0 +1,71 @@
+"""`firstuser serve PART`: one process of a deployed service, configured by its environment alone."""
+
+import os
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="One process of a deployed service, in the foreground.", no_args_is_help=True)
+
+
+def register(root: typer.Typer) -> None:
+    root.add_typer(app, name="serve")
+
+
+@app.callback()
+def group() -> None:
+    """One process of a deployed service, in the foreground. SIGTERM ends it in good order."""
+
+
+@app.command()
+def api() -> None:
+    """The API and its pages, at FIRSTUSER_HOST and PORT."""
+    from api.settings import DeploySettings, named_file
+    from deployments.serve import serve
+
+    deploy = DeploySettings.read(named_file())
+    serve(deploy.host, deploy.port)
+
+
+@app.command()
+def prefect() -> None:
+    """A Prefect server, at FIRSTUSER_HOST and PORT, for those who have none."""
+    from api.settings import load
+    from deployments.orchestration.server import server_environment
+
+    os.environ.update(server_environment(load()))
+    os.execv(sys.executable, [sys.executable, "-m", "prefect", "server", "start"])  # noqa: S606 - its own
+
+
+@app.command()
+def dispatcher() -> None:
+    """Sends webhooks as they become due. As many as are wanted."""
+    from deployments.dispatcher import main
+
+    main()
+
+
+@app.command()
+def watcher() -> None:
+    """Pages when the API or its database is down. Best beside another provider than theirs."""
+    from deployments.watcher import main
+
+    main()
+
+
+@app.command()
+def worker(
+    deploy: Annotated[bool, typer.Option(help="Tell Prefect of this release's flows first.")] = True,
+) -> None:
+    """Takes flow runs from FIRSTUSER_WORK_POOL."""
+    from api.settings import load
+    from deployments.orchestration.connection import prefect_environment
+    from deployments.orchestration.worker import serve_worker
+
+    settings = load()
+    os.environ.update(prefect_environment(settings.service))
+    if deploy:
+        subprocess.run([sys.executable, "-m", "deployments.cli", "deploy"], check=True)
+    raise typer.Exit(serve_worker(settings.deploy.work_pool, settings.deploy.work_pool_type))
