@@ -61,7 +61,7 @@ lock: $(READY) ## Resolve requirements.lock anew from pyproject.toml, and the im
 	@$(MAKE) --no-print-directory lock-image
 
 lock-image: $(READY) ## The image's lock: the same versions, without what the image goes without
-	@$(LOCK) --constraint requirements.lock --excludes $(IMAGE)/excluded.txt --output-file $(IMAGE)/requirements.lock
+	@$(LOCK) --constraint requirements.lock --extra tracing --excludes $(IMAGE)/excluded.txt --output-file $(IMAGE)/requirements.lock
 
 clean: ## Remove the environment (never var/)
 	rm -rf $(VENV)

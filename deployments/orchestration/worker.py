@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
 
@@ -24,12 +25,14 @@ _POLL_S = 0.1
 
 def serve_worker(pool: str, kind: str) -> int:
     """The exit code: 0 after SIGTERM, otherwise the worker's own."""
+    return supervise([sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", kind])
+
+
+def supervise(command: Sequence[str], drain_s: float = DRAIN_S) -> int:
+    """Let `command` run until it ends; after a SIGTERM, `drain_s` longer at most."""
     _adopt_orphans()
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", kind],
-        start_new_session=True,  # a signal to the group must not reach the runs before the worker
-    )
-    told = _Told(worker)
+    worker = subprocess.Popen(command, start_new_session=True)  # a signal to the group is for it first
+    told = _Told(worker, drain_s)
     signal.signal(signal.SIGTERM, told)
     signal.signal(signal.SIGINT, told)
     while worker.poll() is None and not told.too_late:
@@ -43,8 +46,8 @@ def serve_worker(pool: str, kind: str) -> int:
 class _Told:
     """Hands the first signal on and remembers when it came."""
 
-    def __init__(self, worker: subprocess.Popen[bytes]) -> None:
-        self._worker = worker
+    def __init__(self, worker: subprocess.Popen[bytes], drain_s: float) -> None:
+        self._worker, self._drain_s = worker, drain_s
         self.at: float | None = None
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
@@ -54,7 +57,7 @@ class _Told:
 
     @property
     def too_late(self) -> bool:
-        return self.at is not None and time.monotonic() - self.at > DRAIN_S
+        return self.at is not None and time.monotonic() - self.at > self._drain_s
 
 
 def _adopt_orphans() -> None:

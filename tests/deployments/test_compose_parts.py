@@ -3,6 +3,7 @@ no embedded stack, a PostgreSQL with the roles of `databases.sh`, a Prefect serv
 
 import base64
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -35,6 +36,13 @@ GENEROUS_S = 180
 BINARIES = Path(sys.executable).parent
 DATABASES = (compose.FILE.parent / "databases.sh").read_text()
 PASSWORDS = {name: secrets.token_urlsafe(24) for name in ("owner", "app", "prefect")}
+HOST = "127.0.0.1"
+PORTS = {
+    "api": "PORT",
+    "prefect": "PORT",
+    "dispatcher": "FIRSTUSER_DISPATCHER_METRICS_PORT",
+    "watcher": "FIRSTUSER_WATCHER_METRICS_PORT",
+}
 METRICS = "a token for whoever scrapes 7f3a"
 
 
@@ -78,7 +86,7 @@ class Host:
 
     folder: Path
     postgres_port: int
-    ports: dict[str, int] = field(default_factory=lambda: {"api": free_port(), "prefect": free_port()})
+    ports: dict[str, int] = field(default_factory=lambda: {name: free_port() for name in PORTS})
     values: dict[str, str] = field(default_factory=lambda: given())
 
     def environment(self, service: str) -> dict[str, str]:
@@ -92,11 +100,15 @@ class Host:
         }
         for inside, outside in here.items():
             stated = {name: value.replace(inside, outside) for name, value in stated.items()}
-        if service in self.ports:
-            stated["PORT"] = str(self.ports[service])
+        if service in PORTS:
+            stated[PORTS[service]] = str(self.ports[service])
         image = {"FIRSTUSER_STATE_DIR": str(self.folder), "PREFECT_HOME": str(self.folder / "prefect")}
-        machine = {"PATH": f"{BINARIES}:{os.environ['PATH']}", "FIRSTUSER_HOST": "127.0.0.1"}
-        return machine | image | stated
+        machine = {
+            "PATH": f"{BINARIES}:{os.environ['PATH']}",
+            "FIRSTUSER_HOST": HOST,
+            "FIRSTUSER_METRICS_HOST": HOST,
+        }
+        return image | stated | machine
 
     def run(self, *command: str, service: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -193,8 +205,9 @@ def until(true: Callable[[], bool], host: Host, service: str) -> None:
         time.sleep(0.3)
 
 
-def metrics(host: Host) -> str:
-    url, bearer = f"http://127.0.0.1:{host.ports['api']}/api/metrics", {"Authorization": f"Bearer {METRICS}"}
+def metrics(host: Host, service: str = "api") -> str:
+    url = f"http://{HOST}:{host.ports[service]}{'/api' if service == 'api' else ''}/metrics"
+    bearer = {"Authorization": f"Bearer {METRICS}"}
     return httpx.get(url, headers=bearer, trust_env=False).raise_for_status().text
 
 
@@ -213,6 +226,31 @@ def test_the_watcher_probes_and_finds_it_well(host: Host) -> None:
     probes = Path(host.environment("watcher")["FIRSTUSER_PROBES_FILE"])
     until(lambda: '"pass"' in probes.read_text(), host, "watcher")
     assert host.environment("worker")["FIRSTUSER_PROBES_FILE"] == str(probes)
+
+
+def test_dashboard_and_alerts_use_metrics_that_there_are(host: Host) -> None:
+    there: set[str] = set()
+    for service in ("api", "dispatcher", "watcher"):
+        until(lambda service=service: bool(metrics(host, service)), host, service)
+        there |= set(re.findall(r"^# TYPE (\w+)", metrics(host, service), re.MULTILINE))
+    assert "firstuser_webhook_settled_total" in there
+    used = metrics_used()
+    assert len(used) > 15
+    assert {name for name in used if name not in there and not named_in_code(name)} == set()
+
+
+def metrics_used() -> set[str]:
+    """Without the endings that a histogram's series have."""
+    folder = compose.ROOT / "deployments"
+    texts = [folder / "grafana" / "firstuser.json", folder / "prometheus" / "alerts.yaml"]
+    found = set(re.findall(r"\bfirstuser_\w+", "".join(file.read_text() for file in texts)))
+    return {re.sub(r"_(bucket|sum|count)$", "", name) for name in found}
+
+
+def named_in_code(name: str) -> bool:
+    """Of a family that is left out while it has nothing to tell, as of drills before the first one."""
+    code = (compose.ROOT / "api" / "http" / "proven.py").read_text()
+    return f'"{name}"' in code
 
 
 def test_the_worker_tells_prefect_of_the_flows_and_takes_their_runs(host: Host) -> None:
