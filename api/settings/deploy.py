@@ -12,7 +12,7 @@ from api.settings.group import Group
 class DeploySettings(Group):
     model_config = SettingsConfigDict(env_prefix="FIRSTUSER_", extra="ignore", populate_by_name=True)
 
-    host: str = "0.0.0.0"  # noqa: S104  within a container, where the platform's proxy reaches it
+    host: str = "127.0.0.1"  # the image says 0.0.0.0: the platform's proxy has to reach it
     port: int = Field(default=8000, ge=1, le=65535, validation_alias="PORT")  # as platforms name it
     owner_database_url: SecretStr = SecretStr("")  # how migrations reach the database; "" is DATABASE_URL
     prefect_database_url: SecretStr = SecretStr("")  # of the Prefect server; a database of its own
