@@ -1,4 +1,4 @@
-"""`firstuser serve PART`: one process of a deployed service, configured by its environment alone."""
+"""`firstuser serve api` and so on: one process of a deployed service, configured by its environment alone."""
 
 import os
 import subprocess

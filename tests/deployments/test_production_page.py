@@ -1,28 +1,13 @@
-"""`docs/production.md`: every command, file and variable of it exists."""
+"""`docs/production.md`: every file and variable of it exists."""
 
 import re
-from typing import Any
 
-import typer
-
-from deployments import cli
 from deployments.local.environment import setting_names
 from deployments.orchestration.deploying import REPOSITORY
 from tests.deployments import compose
 
 PAGE = REPOSITORY / "docs" / "production.md"
 TEXT = PAGE.read_text()
-
-
-def test_every_command_is_one() -> None:
-    cli._register_commands([])
-    root: Any = typer.main.get_command(cli.app)
-    asked = set(re.findall(r"(?:^|`|' )firstuser ([a-z]+)(?: ([a-z]+))?", TEXT, re.MULTILINE))
-    assert len(asked) > 8
-    for first, second in asked:
-        command = root.commands[first]
-        if second and hasattr(command, "commands"):
-            assert second in command.commands, f"{first} {second}"
 
 
 def test_every_file_it_leads_to_is_there() -> None:

@@ -32,7 +32,7 @@ def written() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def command() -> Any:
-    cli._register_commands(["drill"])  # pyright: ignore[reportPrivateUsage]
+    cli._register_commands([])  # pyright: ignore[reportPrivateUsage]
     return get_command(cli.app)
 
 
