@@ -12,7 +12,8 @@ _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1c1c1c}"
     "table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ccc;padding:.4rem;"
     "text-align:left;vertical-align:top}.bad{color:#a4161a}.but{color:#8a5a00}.good{color:#1b6e3c}"
-    "code{overflow-wrap:anywhere}small{color:#555}"
+    "td code,td:first-child+td{white-space:nowrap}p code{overflow-wrap:anywhere}small{color:#555}"
+    "h1{font-size:1.6rem;line-height:1.25}"
 )
 
 
