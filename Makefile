@@ -40,10 +40,13 @@ test: $(READY) browser load ## Lint, type-check and run every test
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/stack tests
 
-check: $(READY) ## ruff, import-linter and pyright
+check: $(READY) ## ruff, import-linter, bandit, known vulnerabilities, leaked secrets and pyright
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(BIN)/bandit -q -r api flows deployments -c pyproject.toml
+	@$(BIN)/python -m deployments.secret_scan
+	@$(BIN)/python -m deployments.audit
 	@$(BIN)/pyright
 
 bench: $(READY) load ## Measure against peers and limits; writes var/bench/latest.json

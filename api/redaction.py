@@ -29,7 +29,7 @@ _NAMES = frozenset(
     }
 )
 _PERSONAL = re.compile(r"[\w.%+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}|\+[1-9]\d{6,14}\b")
-_CREDENTIAL = re.compile(
+CREDENTIAL = re.compile(
     r"""
       \bfu_live_[0-9a-z]{16}_[0-9a-z]+                          # our API keys
     | \bwhsec_[A-Za-z0-9+/=_-]{16,}                             # signing secrets of webhooks
@@ -52,7 +52,7 @@ _CREDENTIAL = re.compile(
 
 
 def text(value: str) -> str:
-    cut = _CREDENTIAL.sub(CUT, value)
+    cut = CREDENTIAL.sub(CUT, value)
     return _PERSONAL.sub(lambda found: masked(found[0]), cut)
 
 

@@ -9,7 +9,6 @@ Ciphertext: 1 byte format, 4 bytes key id, 12 bytes nonce, then the sealed text 
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -42,7 +41,7 @@ def _decode_key(value: str) -> bytes:
     fix = "Set FIRSTUSER_DATA_KEY to 32 random bytes in base64."
     try:
         key = base64.b64decode(value, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii's error, or what is raised for letters beyond ASCII
         raise Refused("The data key is not base64.", fix=fix) from None
     if len(key) != 32:
         raise Refused(f"The data key has {len(key)} bytes instead of 32.", fix=fix)

@@ -20,7 +20,8 @@ def decode(cursor: str | None) -> tuple[str, str]:
         return FIRST
     try:
         user, integration = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError, TypeError):
+        (user + integration).encode()  # halves of characters are in no cursor of ours
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         user = integration = None
     if not isinstance(user, str) or not isinstance(integration, str):
         raise Refused(

@@ -49,6 +49,9 @@ def _lines(path: Path) -> Iterator[Probe]:
     for line in text.splitlines():
         try:
             said = json.loads(line)
-            yield Probe(datetime.fromisoformat(said["at"]), Outcome(said["outcome"]), str(said["detail"]))
-        except (ValueError, KeyError, TypeError):
+            at = datetime.fromisoformat(said["at"])
+            probe = Probe(at, Outcome(said["outcome"]), str(said["detail"]))
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue  # a line that a power cut tore
+        if at.tzinfo is not None:
+            yield probe

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from prometheus_client.registry import CollectorRegistry
@@ -52,3 +53,17 @@ def test_the_watcher_tells_what_it_saw_and_whether_it_was_heard() -> None:
     assert value("firstuser_watcher_probes_total", {"outcome": Outcome.PASS.value}) == 0
     assert value("firstuser_watcher_messages_total", {"channel": "primary", "result": "sent"}) == 1
     assert value("firstuser_watcher_probe_duration_seconds_count") == 1
+
+
+def test_every_metric_is_described() -> None:
+    described = (Path(__file__).parents[2] / "docs" / "observability.md").read_text()
+    registry = CollectorRegistry()
+    WatcherMetrics().expose(registry, Watch)
+    nothing: Any = nullcontext
+
+    async def made() -> Dispatcher:
+        return Dispatcher(nothing)
+
+    registry.register(DispatcherMetrics(asyncio.run(made())))
+    names = {family.name for family in registry.collect()}
+    assert len(names) > 12 and not [name for name in names if f"`{name}" not in described]

@@ -124,9 +124,9 @@ def _verified(signer: Signer, cookie: str) -> bytes | None:
     random_id, _, encoded = cookie.partition(".")
     try:
         signature = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+        return _hash(random_id) if signer.verify(random_id, signature) else None
     except (binascii.Error, ValueError):
         return None
-    return _hash(random_id) if signer.verify(random_id, signature) else None
 
 
 def _hash(random_id: str) -> bytes:

@@ -5,6 +5,7 @@ A bucket is `[failed, attempted]`, or null for a missing minute. A case may say 
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from api.core.incidents.exchange_rate import RULE, Bucket, Thresholds, judge
 from api.core.incidents.verdicts import Verdict
 
 MOST_MINUTES = 366 * 24 * 60
+_MINUTE = re.compile("[1-9][0-9]{0,8}")
 _NOTATION = 'Write {"cases": [{"name": "…", "series": [[[failed, attempted] or null, minutes], …]}]}.'
 
 
@@ -123,7 +125,12 @@ def _expected(given: Any, minutes: int, where: str) -> Mapping[int, Verdict]:
         raise _refused(f"{where}.expected is no object of minute → verdict.")
     expected: dict[int, Verdict] = {}
     for minute, verdict in given.items():
-        if not minute.isascii() or not minute.isdecimal() or not 1 <= int(minute[:9]) <= minutes:
+        if (
+            not minute.isascii()
+            or not minute.isdecimal()
+            or len(minute) > 9
+            or not 1 <= int(minute) <= minutes
+        ):
             raise _refused(f"{where}.expected: there is no minute {minute}; the series has {minutes}.")
         if verdict not in list(Verdict):
             raise _refused(f"{where}.expected: {_shown(verdict)} is none of {', '.join(Verdict)}.")

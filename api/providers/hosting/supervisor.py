@@ -7,7 +7,7 @@ import hashlib
 import http.client
 import os
 import socket
-import xmlrpc.client
+import xmlrpc.client  # nosec B411
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from api.core.errors import NotFound, Rejected, Unavailable
 
 LONGEST_SOCKET_PATH = 90  # the kernel takes 107 bytes; supervisord binds a longer temporary name first
 # The folder made in it is private. Not TMPDIR: that differs between processes.
-SHORT_PLACE = Path("/tmp")  # noqa: S108
+SHORT_PLACE = Path("/tmp")  # noqa: S108  # nosec B108
 GONE_FAULTS = {10: "unknown part"}
 NOT_RUNNING_FAULT = 70
 ALREADY_STARTED_FAULT = 60

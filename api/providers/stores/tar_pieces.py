@@ -24,7 +24,8 @@ def pack(folder: Path, send: Callable[[int, bytes], int], parallel: int) -> list
 
 
 def unpack(folder: Path, fetch: Callable[[int], bytes], pieces: int, parallel: int) -> None:
-    """Write the tree into `folder`, everything owned like `folder` itself."""
+    """Write the tree into `folder`, everything owned like `folder` itself. Raises `Rejected` for what is no
+    such tree, or only the beginning of one."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     owner = folder.stat()
 
@@ -36,8 +37,19 @@ def unpack(folder: Path, fetch: Callable[[int], bytes], pieces: int, parallel: i
                 archive.extraction_filter = getattr(tarfile, "fully_trusted_filter", None)
                 for member in archive:
                     archive.extract(_own(member, owner), folder, numeric_owner=True)
+        except (tarfile.TarError, ValueError) as error:
+            raise _damaged(error) from error
         finally:
             incoming.cancel()
+
+
+def _damaged(error: Exception) -> Rejected:
+    return Rejected(
+        f"The stored tree is damaged ({error}).",
+        provider="store",
+        operation="get_tree",
+        fix="Use another backup, and look after the store's disk.",
+    )
 
 
 def _own(member: tarfile.TarInfo, owner: os.stat_result) -> tarfile.TarInfo:

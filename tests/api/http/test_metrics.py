@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -19,6 +20,7 @@ from api.http.measured import Measured
 from api.http.services import Services
 from api.settings import Settings
 
+ROOT = Path(__file__).parents[3]
 TOKEN = {"Authorization": "Bearer s3cret"}
 
 
@@ -140,6 +142,15 @@ def test_what_was_proven_last_is_told(
     assert _samples(anyone)["firstuser_drill_passed",] == 0
     with services.transaction() as session:
         session.delete(drills.row(session, drill_id))
+
+
+@pytest.mark.usefixtures("scraped")
+def test_every_metric_is_described(anyone: TestClient) -> None:
+    described = (ROOT / "docs" / "observability.md").read_text()
+    text = anyone.get("/api/metrics", headers=TOKEN).text
+    told = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+    ours = {name for name in told if name.startswith("firstuser_")}
+    assert len(ours) > 15 and not [name for name in ours if f"`{name}" not in described]
 
 
 def _samples(client: TestClient) -> dict[tuple[str, ...], float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from api.core.backups.wal import parse_lsn
-from api.core.errors import Rejected
+from api.core.errors import Refused, Rejected
 from api.providers.databases.embedded.account import OsAccount
 from api.providers.databases.embedded.binaries import Binaries
 from api.providers.databases.embedded.processes import PROVIDER, attempt
@@ -21,18 +21,30 @@ class WalRange:
 
 
 def wal_range(folder: Path) -> WalRange:
-    """The WAL that makes the backup in `folder` consistent. Raises `Rejected` when it spans timelines."""
-    manifest: dict[str, Any] = json.loads((folder / "backup_manifest").read_bytes())
-    ranges: list[dict[str, Any]] = manifest["WAL-Ranges"]
-    if len(ranges) != 1:
+    """The WAL that makes the backup in `folder` consistent. Raises `Rejected` when it spans timelines, or
+    when its manifest is damaged."""
+    try:
+        manifest: dict[str, Any] = json.loads((folder / "backup_manifest").read_bytes())
+        found = [_range(one) for one in manifest["WAL-Ranges"]]
+    except (ValueError, KeyError, TypeError, RecursionError, Refused) as error:
+        raise Rejected(
+            f"The backup's manifest cannot be read ({type(error).__name__}).",
+            provider=PROVIDER,
+            operation="backup",
+            fix="The backup is damaged: take another, and look after the disk or the store it came from.",
+        ) from error
+    if len(found) != 1:
         raise Rejected(
             "The backup spans a change of timeline.",
             provider=PROVIDER,
             operation="backup",
             fix="Take a full backup of the promoted server.",
         )
-    only = ranges[0]
-    return WalRange(only["Timeline"], parse_lsn(only["Start-LSN"]), parse_lsn(only["End-LSN"]))
+    return found[0]
+
+
+def _range(said: dict[str, Any]) -> WalRange:
+    return WalRange(int(said["Timeline"]), parse_lsn(said["Start-LSN"]), parse_lsn(said["End-LSN"]))
 
 
 def damage(folder: Path, binaries: Binaries, account: OsAccount) -> str:

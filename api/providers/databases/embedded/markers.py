@@ -51,7 +51,7 @@ def read_marker(folder: Path) -> Marker | None:
         for name in ("target_at", "expires_at"):
             handle[name] = datetime.fromisoformat(handle[name])
         return Marker(Handle(**handle), values["stage"], values["target_lsn"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
