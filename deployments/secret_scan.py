@@ -17,8 +17,8 @@ from api.redaction import CREDENTIAL
 ROOT = Path(__file__).parents[1]
 PLANTED = ROOT / "tests" / "planted_credentials.txt"
 _LARGEST = 1_000_000
-_NAMED = re.compile(r"[{}$<>…•]|\.\.\.")
-"""The place of one, as in `{password}` or `$TOKEN`."""
+_NAMED = re.compile(r"[{}$<>…•]|\.\.\.|[^\s:]*:[^\s:]{1,15}\Z")
+"""The place of one, as in `{password}`; or an address with a password too short to be of our making."""
 
 
 def tracked(root: Path) -> Iterator[Path]:
