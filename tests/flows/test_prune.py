@@ -1,9 +1,10 @@
 """The daily prune drops what has ended, and nothing else."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from api.core.access import codes, starts, waitlist
@@ -15,7 +16,9 @@ from api.core.idempotency.service import Call, Stored
 from api.db.engine import session_scope
 from flows import housekeeping, wiring
 from tests.api.core.places import new_place
+from tests.api.core.webhooks.places import endpoint_of, told
 from tests.product import SESSION_SECRET, engine, product_url, vault
+from tests.webhooks.dispatching import clear
 
 __all__ = ["engine", "product_url", "vault"]
 
@@ -57,3 +60,47 @@ def test_what_ended_long_ago_goes_and_what_may_be_needed_stays(
         "webhooks": 0,
         "alerts": 0,
     }
+
+
+def test_webhooks_go_after_thirty_days_and_no_sooner(
+    engine: Engine, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bodies and what partners answered, by the message and by the day; what is open of late stays."""
+    monkeypatch.setattr(wiring, "transaction", lambda: session_scope(engine))
+    now = datetime.now(UTC)
+    with session_scope(engine) as session:
+        session.execute(_KEEP_DAYS, {"first": now - timedelta(days=33), "last": now})
+        endpoint = endpoint_of(session, told(session, vault))
+        old, young, waiting = (
+            message(session, endpoint, now - timedelta(days=days)) for days in (32, 29, 29)
+        )
+        session.execute(_OPEN, {"message": waiting, "endpoint": endpoint})
+    gone = housekeeping.prune_now()["webhooks"]
+    with session_scope(engine) as session:
+        left = [set(session.scalars(text(f"select {column}"))) for column in _KEPT]
+    assert left == [{young, waiting}] * 2
+    assert gone == 4  # a message, and the days 33, 32 and 31 days ago
+    assert old not in left[0]
+    assert housekeeping.prune_now()["webhooks"] == 0
+    clear(engine)
+
+
+_KEPT = ("id from webhook_messages", "message_id from webhook_attempts")
+_KEEP_DAYS = text("select keep_webhook_days(cast(:first as date), cast(:last as date))")
+_OPEN = text("""
+insert into webhook_deliveries (message_id, endpoint_id, next_attempt_at) values (:message, :endpoint, now())
+""")
+_MESSAGE = text("""
+with m as (
+    insert into webhook_messages (integration_id, type, body, created_at)
+    select integration_id, 'webhook.test', '{}', :at from webhook_endpoints where id = :endpoint
+    returning id
+)
+insert into webhook_attempts (delivery_id, message_id, endpoint_id, number, outcome, at, latency_ms, response)
+select uuidv7(), id, :endpoint, 1, 'delivered', :at, 5, 'what the partner said' from m returning message_id
+""")
+
+
+def message(session: Session, endpoint: str, at: datetime) -> UUID:
+    """One that was delivered then."""
+    return session.scalars(_MESSAGE, {"endpoint": endpoint, "at": at}).one()

@@ -75,9 +75,10 @@ def claim(
 
 
 def sweep(session: Session) -> None:
-    """What is due and was passed over is found again: it was published late, or dated back. For a loop to do
-    once a minute."""
+    """What is due and was passed over is found again: it was published late, or dated back. No lane stays
+    held for longer than a lease because the clock was ahead. For a loop to do once a minute."""
     delivery_queries.sweep(session)
+    delivery_queries.set_back(session, delivery_queries.clock(session), LEASE)
 
 
 def _pages(session: Session, now: datetime, behind: str) -> Iterator[Sequence[RowMapping]]:

@@ -87,6 +87,14 @@ cross join lateral (
 where l.endpoint_id = e.id and l.claim_id = lane.claim_id and missed.first is not null
 """)
 
+# A clock that was ahead and is set back: a lease that no claim of now could have, a bucket that would not be
+# filled. Who holds the lane, if anybody, has as long as any other.
+_SET_BACK = text("""
+update webhook_lanes set tokens_at = least(tokens_at, :now),
+    claimed_until = case when claimed_until is not null then least(claimed_until, :now + :lease) end
+where claimed_until > :now + 2 * :lease or tokens_at > :now + :lease
+""")
+
 _SETTLE = """
 with given as (
     select * from json_to_recordset(cast(%(tried)s as json)) as g(
@@ -214,6 +222,11 @@ def take(
 def sweep(session: Session) -> None:
     """Whatever is due behind a watermark comes before it again."""
     session.execute(_SWEEP)
+
+
+def set_back(session: Session, now: datetime, lease: timedelta) -> None:
+    """Lanes that were held by a clock that was far ahead are held no longer than by this one."""
+    session.execute(_SET_BACK, {"now": now, "lease": lease})
 
 
 def settle(session: Session, tried: str) -> set[tuple[str, int]]:

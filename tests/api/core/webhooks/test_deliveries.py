@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
@@ -12,7 +12,7 @@ from api.core.crypto import Vault
 from api.core.flags import service as flags
 from api.core.flags.rules import FlagKey
 from api.core.privacy import tombstones
-from api.core.webhooks import claiming, settling
+from api.core.webhooks import claiming, settling, standing
 from api.core.webhooks.attempts import Attempt, Failure
 from api.core.webhooks.claiming import LEASE
 from api.core.webhooks.schedule import WAITS
@@ -245,3 +245,25 @@ def test_paused_endpoints_hide_nobody_behind_them(session: Session, vault: Vault
     free = max(paused, key=lambda integration: endpoint_of(session, integration))
     claimed = claiming.claim(session, vault, NOW, lambda integration: integration == free, None)
     assert [one.endpoint.integration_id for one in claimed] == [free]
+
+
+def test_a_clock_that_was_ahead_holds_a_lane_no_longer_than_a_lease(session: Session, vault: Vault) -> None:
+    """Nor does it keep a bucket empty; what is claimed by the right clock is left alone."""
+    integration = told(session, vault)
+    publish(session, integration, 3)
+    now = standing.database_now(session)
+    assert claim(session, vault, now)
+    claiming.sweep(session)
+    assert lane(session, integration) == (now + LEASE, now)
+    ahead = now + timedelta(hours=1)
+    assert claim(session, vault, ahead)
+    claiming.sweep(session)
+    until, filled = lane(session, integration)
+    assert now + LEASE <= until < now + 2 * LEASE and filled < ahead
+    assert len(claim(session, vault, until + timedelta(seconds=1))) == 3
+
+
+def lane(session: Session, integration_id: str) -> tuple[datetime, datetime]:
+    query = text("select claimed_until, tokens_at from webhook_lanes where endpoint_id = :e")
+    until, filled = session.execute(query, {"e": endpoint_of(session, integration_id)}).one()
+    return until, filled
