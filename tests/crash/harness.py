@@ -2,7 +2,8 @@
 
 Imports are done once and each run is a fork of that: its own connections, its own caches, a real SIGKILL.
 Says a line of JSON: {"tasks": how many the flow has, "points": the labels, "wrong": [what was wrong after]}.
-The place for its state, and the database, are in the environment as `CRASH_STATE` and `CRASH_DATABASE`.
+The place for its state, and the database, are in the environment as `CRASH_STATE` and `CRASH_DATABASE`;
+`CRASH_EVERY=5` kills at every fifth place only.
 """
 
 import importlib
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.crash import points
-from tests.crash.scenario import STATE, Scenario
+from tests.crash.scenario import EVERY, STATE, Scenario
 
 
 def main(name: str) -> None:
@@ -23,7 +24,7 @@ def main(name: str) -> None:
     _in_a_fork(scenario.before)
     labels = _in_a_fork(lambda: _run(scenario, None))
     wrong = [f"left alone: {one}" for one in _in_a_fork(lambda: _after(scenario))]
-    for number, label in enumerate(labels, 1):
+    for number, label in list(enumerate(labels, 1))[:: int(os.environ.get(EVERY, "1"))]:
         _in_a_fork(lambda number=number: _run(scenario, number), may_die=True)
         wrong += [f"{number} {label}: {one}" for one in _in_a_fork(lambda: _after(scenario))]
     print(json.dumps({"tasks": scenario.tasks(), "points": labels, "wrong": wrong}))

@@ -24,6 +24,7 @@ from tests.product import product_settings
 
 STATE = "CRASH_STATE"
 DATABASE = "CRASH_DATABASE"
+EVERY = "CRASH_EVERY"
 
 
 class Scenario(Protocol):
