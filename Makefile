@@ -7,7 +7,7 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser load demo up down status test check bench screenshots lock lock-image clean
+.PHONY: help setup browser load demo up down status test check crash bench screenshots lock lock-image clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ check: $(READY) ## ruff, import-linter, bandit, known vulnerabilities, leaked se
 	@$(BIN)/python -m deployments.secret_scan
 	@$(BIN)/python -m deployments.audit
 	@$(BIN)/pyright
+
+crash: $(READY) ## Kill every flow at every place it passes (half an hour)
+	@CRASH_EVERY=1 $(BIN)/python -m pytest -s tests/crash/test_every_flow.py
 
 bench: $(READY) load ## Measure against peers and limits; writes var/bench/latest.json
 	@$(BIN)/firstuser bench
