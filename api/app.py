@@ -29,9 +29,11 @@ from api.core.keys.known import KnownKeys
 from api.core.ports import DatabaseProvider
 from api.core.webhooks.signing import PlatformSecrets
 from api.db import migrate
+from api.db.address import DatabaseAddress
 from api.db.engine import make_engine, session_scope
 from api.db.hot import HotConnections
 from api.db.listening import Listener
+from api.following import turn
 from api.http import (
     alerts,
     auth,
@@ -106,7 +108,7 @@ from api.providers.webhooks import sender as webhook_sender
 from api.rotating import rotations
 from api.settings import Settings, named_file
 from api.settings.check import check, listing
-from api.settings.rings import DATA_KEY, SESSION, WEBHOOK, WIDGET, rings
+from api.settings.rings import DATA_KEY, DATABASE, SESSION, WEBHOOK, WIDGET, rings
 
 HOT_CONNECTIONS = 5
 HOME_NUMBERS_S = 5.0
@@ -214,16 +216,16 @@ def compose(
     platform, service = settings.platform, settings.service
     known = rings(platform, service)
     ring = known.get(SESSION, [])
-    url = platform.database_url.get_secret_value()
+    address = DatabaseAddress(platform.database_url.get_secret_value())
     draining = Draining()
-    hot = HotConnections(url, HOT_CONNECTIONS, f"firstuser-hot-{service.env}")
+    hot = HotConnections(address, HOT_CONNECTIONS, f"firstuser-hot-{service.env}")
     keys, live_counts = KnownKeys(), LiveCounts()
-    engine = make_engine(url, pool_size=10, application_name=f"firstuser-api-{service.env}")
+    engine = make_engine(address, pool_size=10, application_name=f"firstuser-api-{service.env}")
     evidence_keys.sign(engine, settings, secrets_file)
 
     clock = frozen_clock(service.as_of) if service.as_of else system_clock
     transaction = partial(session_scope, engine)
-    flags = FlagBoard(url, parse_overrides(service.flags))
+    flags = FlagBoard(address, parse_overrides(service.flags))
 
     whole = service.restored_copy is None and service.as_of is None  # and not a copy of the past
     words = Words(service.env, platform.public_app_url, settings.alerts.runbooks_url)
@@ -244,6 +246,7 @@ def compose(
             WIDGET: [widget_keys.turn],
             WEBHOOK: [fallback.turn],
             DATA_KEY: [lambda values: vault.turn(data_keys(*values))],
+            DATABASE: [turn(address), lambda _: engine.dispose()],
         },
         transaction,
     )
@@ -281,7 +284,7 @@ def compose(
         ),
         prefect=Prefect.from_settings(service),
         backups=backups,
-        readiness=Readiness(url, migrate.head(), draining),
+        readiness=Readiness(address, migrate.head(), draining),
         draining=draining,
         cookies=Cookies.from_settings(settings),
         hot=hot,
@@ -289,12 +292,12 @@ def compose(
         live_counts=live_counts,
         keys=keys,
         key_changes=Listener(
-            url, f"firstuser-keys-{service.env}", {"api_keys": keys.forget}, standing=keys.stand
+            address, f"firstuser-keys-{service.env}", {"api_keys": keys.forget}, standing=keys.stand
         ),
         limits=RateLimits(service.rate_limit_per_second, service.rate_limit_burst),
         chat_limits=Buckets(widget_chat.MESSAGES_PER_SECOND, widget_chat.MESSAGES_AT_ONCE),
         flags=flags,
-        chat_feed=ChatFeed(url, transaction, flags, draining),
+        chat_feed=ChatFeed(address, transaction, flags, draining),
         sampler=Sampler(
             transaction,
             clock,

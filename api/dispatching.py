@@ -20,6 +20,7 @@ from api.core.webhooks.settling import Settled
 from api.core.webhooks.signing import PlatformSecrets
 from api.core.webhooks.standing import database_now
 from api.core.webhooks.targets import is_loopback_url
+from api.db.address import DatabaseAddress
 from api.db.engine import make_engine, session_scope
 from api.providers.webhooks.curl import CurlSender
 from api.providers.webhooks.traced import TracedSender
@@ -30,12 +31,18 @@ OVERDUE_AFTER = timedelta(minutes=5)
 """Longer than a dispatcher takes, or a minutely run on a busy Prefect."""
 
 
-def ports(settings: Settings, application_name: str, sender: Sender | None = None) -> Ports:
-    """What a dispatcher works with. The sender belongs to the loop that runs it."""
+def ports(
+    settings: Settings,
+    application_name: str,
+    sender: Sender | None = None,
+    address: DatabaseAddress | None = None,
+) -> Ports:
+    """What a dispatcher works with. The sender belongs to the loop that runs it; `address`: of one that
+    may change."""
     platform, service = settings.platform, settings.service
     known = rings(platform, service)
     engine = make_engine(
-        platform.database_url.get_secret_value(), pool_size=3, application_name=application_name
+        address or platform.database_url.get_secret_value(), pool_size=3, application_name=application_name
     )
     return Ports(
         transaction=partial(session_scope, engine),

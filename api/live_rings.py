@@ -20,13 +20,19 @@ from api.core.crypto import fingerprint
 from api.core.ids import new_id
 from api.core.rotation import readers
 from api.core.rotation.cadence import PLATFORM_KINDS
+from api.db.address import login_of
 from api.db.engine import DATABASE_ERRORS
 from api.ring_file import RingFile, Turn
-from api.settings.rings import Rings
+from api.settings.rings import DATABASE, Rings
 
 LOOK_S = 1.0
 NOTE_S = 10.0
 _log = structlog.get_logger("rings")
+
+
+def mark(name: str, value: str) -> str:
+    """By what a version is known: of a database's address its login, which many addresses share."""
+    return fingerprint(" ".join(login_of(value)) if name == DATABASE else value)
 
 
 class LiveRings:
@@ -52,7 +58,7 @@ class LiveRings:
 
     def note(self) -> None:
         """Raises `DATABASE_ERRORS`."""
-        marks = {name: [fingerprint(value) for value in ring] for name, ring in self._file.known.items()}
+        marks = {name: [mark(name, value) for value in ring] for name, ring in self._file.known.items()}
         with self._transaction() as session:
             readers.note(session, self._process, self._service, marks, PLATFORM_KINDS, self._clock())
 

@@ -18,30 +18,44 @@ class RingFile:
 
     Without a file (a platform's own variables) the values stay those of the start."""
 
-    def __init__(self, known: Rings, file: Path | None, turns: Mapping[str, Sequence[Turn]]) -> None:
-        self.known = dict(known)
+    def __init__(
+        self, known: Rings, file: Path | None, turns: Mapping[str, Sequence[Turn]], *, logged: bool = True
+    ) -> None:
+        self.known, self._logged = dict(known), logged
         self._file, self._turns = file, turns
         self._stamp: tuple[int, int] | None = None
 
     def look(self) -> bool:
-        """Take on what has changed; True when anything has. A file that cannot be read changes nothing."""
+        """Take on what has changed; True when anything has. What cannot be read changes nothing."""
         if self._file is None or not self._changed(self._file):
             return False
         try:
             found = read_rings(self._file)
-            fresh = {name: ring for name, ring in found.items() if name in self._turns}
-            fresh = {name: ring for name, ring in fresh.items() if self.known.get(name) != ring}
-            for name, ring in fresh.items():
-                for turn in self._turns[name]:
-                    turn(ring)
-                self.known[name] = ring
-        except (OSError, ValidationError, FirstUserError) as error:
-            _log.error("secrets not taken on", kind=type(error).__name__)
-            self._stamp = None
+        except (OSError, ValidationError) as error:
+            self._trouble("all", error)
             return False
-        if fresh:
-            _log.info("secrets taken on", names=sorted(fresh))
-        return bool(fresh)
+        fresh = {name: ring for name, ring in found.items() if name in self._turns}
+        fresh = {name: ring for name, ring in fresh.items() if self.known.get(name) != ring}
+        taken = [name for name, ring in fresh.items() if self._take(name, ring)]
+        if taken and self._logged:
+            _log.info("secrets taken on", names=sorted(taken))
+        return bool(taken)
+
+    def _take(self, name: str, ring: Sequence[str]) -> bool:
+        try:
+            for turn in self._turns[name]:
+                turn(ring)
+        except FirstUserError as error:
+            self._trouble(name, error)
+            return False
+        self.known[name] = list(ring)
+        return True
+
+    def _trouble(self, name: str, error: Exception) -> None:
+        """The next look tries again, changed or not."""
+        if self._logged:
+            _log.error("secrets not taken on", name=name, kind=type(error).__name__)
+        self._stamp = None
 
     def forget(self) -> None:
         """The next look reads the file, changed or not."""

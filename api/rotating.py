@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -17,14 +17,14 @@ from api.core.crypto import Vault, data_keys
 from api.core.errors import Conflict, FirstUserError
 from api.core.founders import service as founders
 from api.core.ports import Messenger
-from api.core.rotation import due, reencryption, service
+from api.core.rotation import due, ending, reencryption, service
 from api.core.rotation.archive import Backups
 from api.core.rotation.cadence import PLATFORM_KINDS, Dated
 from api.core.rotation.consumers import Consumers, SelfReading
-from api.core.rotation.kinds import Kind, Proof
+from api.core.rotation.kinds import Kind, Proof, SwitchSeen
 from api.core.rotation.machine import Machine
 from api.core.rotation.records import RotationView
-from api.core.rotation.steps import Mode
+from api.core.rotation.steps import Mode, Step
 from api.core.rotation.stores import SecretStore, Stage
 from api.core.webhooks.attempts import Sender
 from api.db.locks import advisory_lock
@@ -33,6 +33,7 @@ from api.providers.hosting.consumers import Redeployed
 from api.providers.hosting.services import SERVICES
 from api.providers.secret_kinds.api_keys import ApiKeys
 from api.providers.secret_kinds.calls import ProductCalls
+from api.providers.secret_kinds.database_login import DatabaseLogin
 from api.providers.secret_kinds.live_checks import LiveCheck, NoCheck, SessionCheck, WidgetCheck
 from api.providers.secret_kinds.partners import Partners
 from api.providers.secret_kinds.platform import Archive, Freed, PlatformSecret, random_key, random_text
@@ -42,9 +43,12 @@ from api.providers.secret_stores import secret_stores
 from api.providers.secret_stores.local import EnvFile
 from api.providers.secret_stores.variables import VariableStore
 from api.settings import Settings, named_file
-from api.settings.rings import DATA_KEY, SESSION, WEBHOOK, WIDGET
+from api.settings.rings import DATA_KEY, DATABASE, SESSION, WEBHOOK, WIDGET
 
 LOCK_WAIT_S = 20.0
+TRY_AGAIN = timedelta(seconds=5)
+"""A test is no way to hammer a third party."""
+
 Transaction = Callable[[], AbstractContextManager[Session]]
 
 
@@ -112,9 +116,9 @@ class Rotations:
         machine = self.machine
         with machine.transaction() as session:
             found = service.get(session, rotation_id)
-            service.end_overlap(session, machine.kinds[found.kind], rotation_id, by, machine.clock())
+            ending.end_overlap(session, machine.kinds[found.kind], rotation_id, by, machine.clock())
         found = self._run(rotation_id)
-        service.check_not_kept(found, machine.clock())
+        ending.check_not_kept(found, machine.clock())
         return found
 
     def ended_by_hand(self, name: str, reference: str, by: str) -> RotationView | None:
@@ -126,6 +130,22 @@ class Rotations:
             return self.end_overlap(found.id, by)
         except Conflict:
             return found  # it has not come so far
+
+    def try_switch(self, name: str, by: str) -> RotationView:
+        """See again whether the partner has the new one. Raises `Conflict` (`no_overlap`, `tried_just_now`),
+        `ProviderError`."""
+        found, now = self.running(name), self.machine.clock()
+        kind = self.machine.kinds[found.kind] if found else None
+        if found is None or found.step is not Step.RETIRE or not isinstance(kind, SwitchSeen):
+            raise Conflict("No old one is in its overlap.", fix="Rotate first.", code="no_overlap")
+        last = max((datetime.fromisoformat(one["at"]) for one in found.proofs), default=None)
+        if last and now - last < TRY_AGAIN:
+            raise Conflict(
+                "It was tried just now.", fix="Wait a few seconds, then try again.", code="tried_just_now"
+            )
+        proof = kind.switched(found)
+        with self.machine.transaction() as session:
+            return service.tried(session, found.id, proof, by, now)
 
     def standing(self) -> Sequence[Dated]:
         """Every secret, what is due first before the rest."""
@@ -198,8 +218,18 @@ def platform_secrets(
         WEBHOOK: "Webhooks of partners without a secret of their own",
         DATA_KEY: "Personal data at rest",
     }
+    login = DatabaseLogin(
+        label="Database login",
+        stores=[*stores, *_shared(settings)],
+        processes=processes,
+        transaction=transaction,
+        vault=vault,
+        clock=clock,
+        admin=_admin(settings),
+        lock=lock_key(DATABASE),
+    )
     archive = Archive(partial(reencrypted, transaction, stores), partial(backups, settings))
-    return [
+    rings = [
         PlatformSecret(
             kind=kind,
             name=name,
@@ -214,7 +244,14 @@ def platform_secrets(
             archive=archive if name == DATA_KEY else None,
         )
         for name, kind in PLATFORM_KINDS.items()
+        if name != DATABASE
     ]
+    return [*rings, login]
+
+
+def _admin(settings: Settings) -> str:
+    given = settings.platforms.admin_database_url
+    return given.get_secret_value() if given else ""
 
 
 def consumers(settings: Settings) -> Consumers:
@@ -256,7 +293,7 @@ def _shared(settings: Settings) -> Sequence[SecretStore]:
     other = file.with_name("staging.env") if file and settings.stack.embedded else None
     if other is None or other == file or not other.is_file():
         return []
-    return [VariableStore(EnvFile(other))]
+    return [VariableStore(EnvFile(other, "local, of staging"))]
 
 
 def _owner(settings: Settings, vault: Vault) -> Callable[[Session], str | None]:

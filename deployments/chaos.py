@@ -29,6 +29,7 @@ from psycopg import sql
 from rich.markup import escape
 
 from api.core.ids import new_id
+from api.db.address import with_login
 from api.providers.hosting.supervisor import Supervisor
 from deployments.local.layout import write_private
 from deployments.stage import Stage
@@ -260,7 +261,7 @@ class Day:
         passwords = self.stage.state.passwords
         write_private(passwords, f"{passwords.read_text().rstrip()}\n*:*:*:{BROKEN_ROLE}:{password}\n")
         own = str(dotenv_values(self.stage.state.env_file("production"))["DATABASE_URL"])
-        return own.replace("firstuser_app@", f"{BROKEN_ROLE}@")
+        return with_login(own, BROKEN_ROLE, "")
 
     def _prove(self, claim: str, true: bool, seen: str) -> None:
         self.proofs.append(Proof(claim, true, seen))

@@ -24,12 +24,14 @@ from api.core.webhooks import totals
 from api.core.webhooks.dispatcher import Dispatcher, Ports
 from api.core.webhooks.signing import PlatformSecrets
 from api.core.webhooks.standing import database_now
+from api.db.address import DatabaseAddress
 from api.db.engine import DATABASE_AWAY
 from api.dispatching import ports
+from api.following import turn
 from api.live_rings import LiveRings
 from api.ring_file import Turn
 from api.settings import Settings, load, named_file
-from api.settings.rings import DATA_KEY, WEBHOOK, rings
+from api.settings.rings import DATA_KEY, DATABASE, WEBHOOK, rings
 from api.settings.service import ServiceSettings
 from deployments.dispatcher_metrics import DispatcherMetrics
 
@@ -101,11 +103,11 @@ def _tend_now(given: Ports) -> None:
         given.tend(session)
 
 
-async def _until_told(given: Ports, settings: Settings) -> None:
+async def _until_told(given: Ports, settings: Settings, address: DatabaseAddress) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    secrets = live_rings(given, settings)
+    secrets = live_rings(given, settings, address)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, secrets.hint)
     async with secrets.running():
         await dispatch(given, stop, partial(_with_metrics, settings.service))
@@ -116,9 +118,12 @@ def _with_metrics(service: ServiceSettings, dispatcher: Dispatcher) -> AbstractC
     return metrics_server.serving(registry, service.dispatcher_metrics_port, service)
 
 
-def live_rings(given: Ports, settings: Settings) -> LiveRings:
+def live_rings(given: Ports, settings: Settings, address: DatabaseAddress) -> LiveRings:
     """New secrets are taken on without a restart."""
-    turns: dict[str, list[Turn]] = {DATA_KEY: [lambda values: given.vault.turn(data_keys(*values))]}
+    turns: dict[str, list[Turn]] = {
+        DATA_KEY: [lambda values: given.vault.turn(data_keys(*values))],
+        DATABASE: [turn(address)],
+    }
     if isinstance(given.fallback, PlatformSecrets):
         turns[WEBHOOK] = [given.fallback.turn]
     known = rings(settings.platform, settings.service)
@@ -147,7 +152,9 @@ def main() -> None:
         _log.warning("this is a restored copy: nothing is sent", copy=settings.service.restored_copy)
         uvloop.run(_idle())
         return
-    uvloop.run(_until_told(ports(settings, "firstuser-dispatcher"), settings))
+    address = DatabaseAddress(settings.platform.database_url.get_secret_value())
+    given = ports(settings, "firstuser-dispatcher", address=address)
+    uvloop.run(_until_told(given, settings, address))
     tracing.stop()
 
 

@@ -14,6 +14,7 @@ from api.core.evidence import service as evidence
 from api.core.ports import OnProgress
 from api.core.rotation import reencryption
 from api.core.rotation.reencryption import Moved, Proof, Standing
+from api.settings.rings import DATA_KEY, rings
 from flows import wiring
 from flows.reporting import ProgressArtifact
 
@@ -67,6 +68,5 @@ def standings() -> list[Standing]:
 
 
 def _keys() -> list[bytes]:
-    service = wiring.settings().service
-    previous = service.data_key_previous
-    return data_keys(service.data_key.get_secret_value(), previous.get_secret_value() if previous else None)
+    settings = wiring.settings()
+    return data_keys(*rings(settings.platform, settings.service)[DATA_KEY])

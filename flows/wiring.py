@@ -31,8 +31,10 @@ from api.core.preflight.records import Role
 from api.core.privacy import tombstones
 from api.core.webhooks.dispatcher import Ports
 from api.db import migrate
+from api.db.address import DatabaseAddress
 from api.db.engine import Engine, Session, make_engine, session_scope
 from api.db.locks import advisory_lock
+from api.following import followed
 from api.providers.alerting import channels
 from api.providers.hosting import hosting_provider
 from api.providers.messaging import messenger
@@ -59,9 +61,15 @@ def settings() -> Settings:
 
 
 @cache
+def address() -> DatabaseAddress:
+    """A run goes on when the login, or the data key, is rotated meanwhile."""
+    return followed(settings(), named_file(), vault())
+
+
+@cache
 def engine() -> Engine:
     """Our own rows: drills, evidence, beacons."""
-    made = make_engine(settings().platform.database_url.get_secret_value(), application_name="flows")
+    made = make_engine(address(), application_name="firstuser-flows")
     evidence_keys.sign(made, settings(), named_file())
     return made
 
@@ -69,8 +77,10 @@ def engine() -> Engine:
 @cache
 def source_engine() -> Engine:
     """Production, read-only: what a drill may see of it."""
-    reader = settings().drills.reader_database_url or settings().platform.database_url
-    return make_engine(reader.get_secret_value(), application_name="drill-source", read_only=True)
+    reader = settings().drills.reader_database_url.get_secret_value()
+    return make_engine(
+        DatabaseAddress(reader) if reader else address(), application_name="drill-source", read_only=True
+    )
 
 
 @cache
@@ -99,7 +109,7 @@ def webhook_ports() -> Ports | None:
     """Made anew for each run, whose loop the sender belongs to. None on a restored copy: it sends nothing."""
     if settings().service.restored_copy:
         return None
-    return dispatching.ports(settings(), "webhook-retries")
+    return dispatching.ports(settings(), "webhook-retries", address=address())
 
 
 def transaction() -> AbstractContextManager[Session]:
@@ -127,11 +137,8 @@ def mint_key(session: Session, integration_id: str, now: datetime) -> str:
 
 @cache
 def vault() -> Vault:
-    service = settings().service
-    previous = service.data_key_previous
-    return Vault(
-        data_keys(service.data_key.get_secret_value(), previous.get_secret_value() if previous else None)
-    )
+    configured = settings()
+    return Vault(data_keys(*rings(configured.platform, configured.service)[DATA_KEY]))
 
 
 def call_owner(role: Role, by: str) -> str:
@@ -157,13 +164,11 @@ def rotations() -> Rotations:
     from api import rotating
 
     configured = settings()
-    known = rings(configured.platform, configured.service)
-    vault = Vault(data_keys(*known.get(DATA_KEY, [])))
     return rotating.rotations(
         configured,
         engine(),
         transaction,
-        vault,
+        vault(),
         messenger(configured),
         partial(webhook_sender, configured),
         system_clock,

@@ -11,6 +11,7 @@ Ciphertext: 1 byte format, 4 bytes key id, 12 bytes nonce, then the sealed text 
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 
@@ -32,9 +33,15 @@ def derive(secret: bytes, purpose: str) -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=purpose.encode()).derive(secret)
 
 
+def several(text: str | None) -> list[str]:
+    """The values of a variable that may hold more than one, separated by commas."""
+    return [value for value in re.split(r"[,\s]+", text or "") if value]
+
+
 def data_keys(*encoded: str | None) -> list[bytes]:
-    """The ring from base64 values, current first; absent ones are skipped. Raises `Refused`."""
-    return [_decode_key(value) for value in encoded if value]
+    """The ring from base64 values, current first, each once; absent ones are skipped. Raises `Refused`."""
+    found = dict.fromkeys(value for text in encoded for value in several(text))
+    return [_decode_key(value) for value in found]
 
 
 def _decode_key(value: str) -> bytes:

@@ -140,8 +140,8 @@ class DatabaseProvider(Protocol):
         ...
 
     def dsn(self, handle: Handle, role: str) -> str:
-        """Connection URL for `role` ("app" as the product connects, "admin" for checks), without a password
-        where one is found by file."""
+        """Connection URL for `role` ("app" as the product connects once it is open, "admin" for checks),
+        without a password where one is found by file."""
         ...
 
     def verify(self, handle: Handle) -> Sequence[ProviderFact]:

@@ -8,10 +8,14 @@ from psycopg import Connection
 from psycopg import DataError as DriverDataError
 from psycopg import Error as DriverError
 from psycopg import OperationalError as DriverOperationalError
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import DataError, OperationalError, SQLAlchemyError
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DataError, DisconnectionError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from api.db.address import DatabaseAddress
 
 # What is raised when the database cannot be reached, goes away in the middle, or has no connection left.
 DATABASE_AWAY: tuple[type[Exception], ...] = (OperationalError, DriverOperationalError, PoolTimeoutError)
@@ -33,12 +37,19 @@ def sqlalchemy_url(database_url: str) -> str:
 
 
 def make_engine(
-    database_url: str, *, pool_size: int = 5, application_name: str = "firstuser", read_only: bool = False
+    database: str | DatabaseAddress,
+    *,
+    pool_size: int = 5,
+    application_name: str = "firstuser",
+    read_only: bool = False,
 ) -> Engine:
-    """A pooled engine with a statement timeout, so that no request can hang on the database for ever."""
+    """A pooled engine with a statement timeout, so that no request can hang on the database for ever.
+
+    When the address changes, work that has begun ends on its connection; what begins gets a new one."""
     options = "-c statement_timeout=60000" + (" -c default_transaction_read_only=on" if read_only else "")
-    return create_engine(
-        sqlalchemy_url(database_url),
+    url = database.url if isinstance(database, DatabaseAddress) else database
+    engine = create_engine(
+        sqlalchemy_url(url),
         pool_size=pool_size,
         max_overflow=5,
         pool_pre_ping=True,
@@ -49,6 +60,31 @@ def make_engine(
             "options": options,
         },
     )
+    if isinstance(database, DatabaseAddress):
+        _follow(engine, database)
+    return engine
+
+
+def _follow(engine: Engine, address: DatabaseAddress) -> None:
+    """Every connection of the pool remembers what it was opened with."""
+
+    def connect(_dialect: Any, entry: ConnectionPoolEntry, words: Any, known: dict[str, Any]) -> Any:
+        url = address.url
+        _, fresh = engine.dialect.create_connect_args(make_url(sqlalchemy_url(url)))
+        entry.info["address"] = url
+        return engine.dialect.connect(*words, **{**known, **fresh})
+
+    def take(_connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
+        if address.stale(entry.info.get("address", "")):
+            raise DisconnectionError
+
+    def give_back(_connection: Any, entry: ConnectionPoolEntry) -> None:
+        if address.stale(entry.info.get("address", "")):
+            entry.invalidate()
+
+    event.listen(engine, "do_connect", connect)
+    event.listen(engine, "checkout", take)
+    event.listen(engine, "checkin", give_back)
 
 
 @contextmanager

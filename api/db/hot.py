@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from psycopg import AsyncConnection, OperationalError
 
+from api.db.address import DatabaseAddress
+
 Connection = AsyncConnection[Any]
 Result = TypeVar("Result")
 
@@ -24,14 +26,14 @@ class _Kept:
     loop: asyncio.AbstractEventLoop
     free: list[Connection]
     turns: asyncio.Semaphore
-    open: set[Connection] = field(default_factory=set[Connection])
+    open: dict[Connection, str] = field(default_factory=dict[Connection, str])  # and its address
 
 
 class HotConnections:
     """At most `size` connections per event loop, opened when needed and kept."""
 
-    def __init__(self, database_url: str, size: int, application_name: str) -> None:
-        self._url = "postgresql://" + database_url.partition("://")[2]
+    def __init__(self, database: str | DatabaseAddress, size: int, application_name: str) -> None:
+        self._address = DatabaseAddress.of(database)
         self._size, self._name = size, application_name
         self._loops: dict[int, _Kept] = {}
 
@@ -41,6 +43,9 @@ class HotConnections:
         async with kept.turns:
             while kept.free:
                 connection = kept.free.pop()
+                if self._address.stale(kept.open[connection]):
+                    await self._drop(kept, connection)
+                    continue
                 try:
                     return await work(connection)
                 except OperationalError:
@@ -48,8 +53,9 @@ class HotConnections:
                         raise
                 finally:
                     await self._return(kept, connection)
-            connection = await self._connect()
-            kept.open.add(connection)
+            url = self._address.url
+            connection = await self._connect(url)
+            kept.open[connection] = url
             try:
                 return await work(connection)
             finally:
@@ -79,15 +85,19 @@ class HotConnections:
 
     async def _return(self, kept: _Kept, connection: Connection) -> None:
         """A connection in the middle of something (its caller was cancelled) is not used again."""
-        if connection.closed or connection.info.transaction_status != 0:
-            kept.open.discard(connection)
-            await connection.close()
+        broken = connection.closed or connection.info.transaction_status != 0
+        if broken or self._address.stale(kept.open[connection]):
+            await self._drop(kept, connection)
         else:
             kept.free.append(connection)
 
-    async def _connect(self) -> Connection:
+    async def _drop(self, kept: _Kept, connection: Connection) -> None:
+        kept.open.pop(connection, None)
+        await connection.close()
+
+    async def _connect(self, url: str) -> Connection:
         return await AsyncConnection.connect(
-            self._url,
+            url,
             autocommit=True,
             prepare_threshold=0,
             connect_timeout=_CONNECT_TIMEOUT_S,

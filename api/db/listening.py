@@ -12,7 +12,10 @@ from typing import Any
 import structlog
 from psycopg import AsyncConnection, Error, sql
 
+from api.db.address import DatabaseAddress
+
 _AGAIN_S = 1.0
+_LOOK_S = 2.0  # whether the address is still the same
 _CONNECT_TIMEOUT_S = 3
 _log = structlog.get_logger("api.listening")
 
@@ -22,12 +25,12 @@ class Listener:
 
     def __init__(
         self,
-        database_url: str,
+        database: str | DatabaseAddress,
         application_name: str,
         heard: Mapping[str, Callable[[str], None]],
         standing: Callable[[bool], None],
     ) -> None:
-        self._url = "postgresql://" + database_url.partition("://")[2]
+        self._address = DatabaseAddress.of(database)
         self._name, self._heard, self._standing = application_name, heard, standing
 
     @asynccontextmanager
@@ -43,24 +46,28 @@ class Listener:
     async def _listen(self) -> None:
         while True:
             try:
-                async with await self._connect() as connection:
-                    await self._hear(connection)
+                url = self._address.url
+                async with await self._connect(url) as connection:
+                    await self._hear(connection, url)
+                    continue
             except Error as error:
                 _log.warning("not listening", kind=type(error).__name__)
             finally:
                 self._standing(False)
             await asyncio.sleep(_AGAIN_S)
 
-    async def _hear(self, connection: AsyncConnection[Any]) -> None:
+    async def _hear(self, connection: AsyncConnection[Any], url: str) -> None:
+        """Until the address is another one."""
         for channel in self._heard:
             await connection.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
         self._standing(True)
-        async for notice in connection.notifies():
-            self._heard[notice.channel](notice.payload)
+        while not self._address.stale(url):
+            async for notice in connection.notifies(timeout=_LOOK_S):
+                self._heard[notice.channel](notice.payload)
 
-    async def _connect(self) -> AsyncConnection[Any]:
+    async def _connect(self, url: str) -> AsyncConnection[Any]:
         return await AsyncConnection.connect(
-            self._url,
+            url,
             autocommit=True,
             connect_timeout=_CONNECT_TIMEOUT_S,
             application_name=self._name,

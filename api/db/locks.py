@@ -1,10 +1,11 @@
 """Advisory locks held by a connection of their own: they go when the process does, also by kill -9."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 
 POLL_S = 0.2
 
@@ -24,4 +25,5 @@ def advisory_lock(engine: Engine, key: int, wait_s: float) -> Generator[bool]:
             yield held
         finally:
             if held and not connection.invalidated:
-                connection.execute(text("SELECT pg_advisory_unlock(:k)"), {"k": key})
+                with suppress(OperationalError):  # the lock has gone with its connection
+                    connection.execute(text("SELECT pg_advisory_unlock(:k)"), {"k": key})

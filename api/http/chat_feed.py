@@ -17,6 +17,7 @@ from api.core.access import holders
 from api.core.chat import service as chat
 from api.core.chat.service import MessageView
 from api.core.errors import Refused
+from api.db.address import DatabaseAddress
 from api.db.engine import DATABASE_AWAY, Session
 from api.http.chat_followers import Follower
 from api.http.draining import Draining
@@ -35,12 +36,12 @@ class ChatFeed:
 
     def __init__(
         self,
-        database_url: str,
+        database: str | DatabaseAddress,
         transaction: Callable[[], AbstractContextManager[Session]],
         flags: FlagBoard,
         draining: Draining,
     ) -> None:
-        self._url = "postgresql://" + database_url.partition("://")[2]
+        self._address = DatabaseAddress.of(database)
         self._transaction, self._flags, self._draining = transaction, flags, draining
         self._followers: dict[str, set[Follower]] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -103,13 +104,15 @@ class ChatFeed:
     async def _listen(self) -> None:
         while True:
             try:
+                url = self._address.url
                 connection = await psycopg.AsyncConnection.connect(
-                    self._url, autocommit=True, connect_timeout=5, application_name="firstuser-chat-feed"
+                    url, autocommit=True, connect_timeout=5, application_name="firstuser-chat-feed"
                 )
                 async with connection:
                     await connection.execute(f"listen {chat.CHANNEL}")
-                    async for notice in connection.notifies():
-                        self.look_at(notice.payload)
+                    while not self._address.stale(url):
+                        async for notice in connection.notifies(timeout=POLL_S):
+                            self.look_at(notice.payload)
             except psycopg.Error as error:
                 _log.warning("not listening", kind=type(error).__name__)
             await asyncio.sleep(_RECONNECT_S)

@@ -14,27 +14,23 @@ from typing import Any
 
 import psycopg
 import structlog
-from psycopg.conninfo import make_conninfo
 
 from api.core.flags import rules
 from api.core.flags.rules import EVERYWHERE, FlagKey, Values
 from api.core.flags.service import CURRENT
+from api.db.address import DatabaseAddress
 
 POLL_S = 2.0
 ANSWER_S = 2.0
 """A database that takes longer is away."""
 
-_PARAMETERS = {
-    "application_name": "firstuser-flags",
-    "connect_timeout": "2",
-    "options": "-c statement_timeout=2000",
-}
+_NAME, _CONNECT_TIMEOUT_S, _OPTIONS = "firstuser-flags", 2, "-c statement_timeout=2000"
 _log = structlog.get_logger("api.flags")
 
 
 class FlagBoard:
-    def __init__(self, database_url: str, overrides: Values) -> None:
-        self._dsn = make_conninfo("postgresql://" + database_url.partition("://")[2], **_PARAMETERS)
+    def __init__(self, database: str | DatabaseAddress, overrides: Values) -> None:
+        self._address = DatabaseAddress.of(database)
         self.overrides = overrides
         self._stored: Values | None = None
         self._found: dict[tuple[FlagKey, str, str], bool] = {}  # of what is stored, while it is trusted
@@ -86,7 +82,13 @@ class FlagBoard:
         with self._lock:
             self._looked_at = time.monotonic()
             try:
-                with psycopg.connect(self._dsn, autocommit=True) as connection:
+                with psycopg.connect(
+                    self._address.url,
+                    autocommit=True,
+                    application_name=_NAME,
+                    connect_timeout=_CONNECT_TIMEOUT_S,
+                    options=_OPTIONS,
+                ) as connection:
                     self._take(connection.execute(CURRENT).fetchall())
             except psycopg.Error as error:
                 self._note_absence(error)
@@ -115,10 +117,17 @@ class FlagBoard:
             await asyncio.sleep(POLL_S / 2)
 
     async def _listen(self) -> None:
-        """Until the connection fails; one that failed once is not trusted again."""
-        async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True) as connection:
+        """Until the connection fails, or the address changes; what failed once is not trusted again."""
+        url = self._address.url
+        async with await psycopg.AsyncConnection.connect(
+            url,
+            autocommit=True,
+            application_name=_NAME,
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            options=_OPTIONS,
+        ) as connection:
             await connection.execute("listen flags")
-            while True:
+            while not self._address.stale(url):
                 async with asyncio.timeout(ANSWER_S):
                     cursor = await connection.execute(CURRENT)
                     self._take(await cursor.fetchall())

@@ -240,6 +240,23 @@ def revoke_secret(at: At, who: RecentlyProven, integration_id: str, secret_id: s
         return integration_out(load(session, at, who.id, integration_id), at)
 
 
+@router.post(
+    "/integrations/{integration_id}/secrets/try",
+    responses=documented(*_WRITING, "no_overlap", "tried_just_now"),
+)
+def try_secret(at: At, who: SignedIn, integration_id: str) -> RotationOut:
+    """While an old signing secret still works: a test webhook signed with nothing but the new one. The proof
+    `the partner has switched` says whether its receiver took it."""
+    return rotation_out(trying_secret(at, who, integration_id), at)
+
+
+def trying_secret(at: Services, who: FounderView, integration_id: str) -> RotationView:
+    """Raises as `Rotations.try_switch`."""
+    with at.transaction() as session:
+        access.integration(session, who.id, integration_id)
+    return at.rotations.try_switch(f"webhook_secret:{integration_id}", who.id)
+
+
 def creating(session: Session, at: Services, who: FounderView, slug: str, name: str) -> Answer:
     """Raises as core does."""
     space_id, now = access.space_id(session, who.id, slug), at.clock()

@@ -81,6 +81,8 @@ CODES: Mapping[str, Code] = {
     "onboarding_paused": Code(409, "Nobody new joins for now; people who have joined go on."),
     "no_active_grant": Code(409, "The user has no access to the product, or not any more."),
     "conflict": Code(409, "The state forbids it now."),
+    "no_overlap": Code(409, "No old secret is in its overlap: there is nothing to try."),
+    "tried_just_now": Code(409, "It was tried a few seconds ago; wait, then try again."),
     "rotation_in_progress": Code(409, "The grace of an earlier rotation still runs; wait, or force it."),
     "rotation_not_proven": Code(
         409, "The new one was tried and did not work yet; the old one goes on working. Try again."

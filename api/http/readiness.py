@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from api.db.address import DatabaseAddress
 from api.http.draining import Draining
 
 CACHE_S = 2.0
@@ -29,8 +30,9 @@ class ReadyReport:
 
 
 class Readiness:
-    def __init__(self, database_url: str, expected_revision: str, draining: Draining) -> None:
-        self._url = "postgresql://" + database_url.partition("://")[2]
+    def __init__(self, database: str | DatabaseAddress, expected_revision: str, draining: Draining) -> None:
+        self._address = DatabaseAddress.of(database)
+        self._connected_with = ""
         self._expected = expected_revision
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._lock = asyncio.Lock()
@@ -70,6 +72,8 @@ class Readiness:
 
     async def _revision(self) -> tuple[str | None, str]:
         """(revision, failure). A connection that failed once is not trusted again."""
+        if self._address.stale(self._connected_with):
+            await self.close()
         try:
             connection = self._connection or await self._connect()
             self._connection = connection
@@ -89,8 +93,9 @@ class Readiness:
         return await cursor.fetchone()
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
+        self._connected_with = self._address.url
         return await psycopg.AsyncConnection.connect(
-            self._url,
+            self._connected_with,
             autocommit=True,
             connect_timeout=_CONNECT_TIMEOUT_S,
             application_name="firstuser-readyz",

@@ -16,6 +16,9 @@ class PlatformsSettings(Group):
     secret_stores: str = Field(default="local", validation_alias="FIRSTUSER_SECRET_STORES")
     secrets_prefix: str = Field(default="", validation_alias="FIRSTUSER_SECRETS_PREFIX")  # firstuser/<env>
     secrets_kms_key: str = Field(default="", validation_alias="FIRSTUSER_SECRETS_KMS_KEY")  # AWS's own
+    admin_database_url: SecretStr | None = Field(
+        default=None, validation_alias="FIRSTUSER_ADMIN_DATABASE_URL"
+    )  # whoever may make logins: only where DATABASE_URL is rotated
     aws_endpoint_url: str = Field(default="", validation_alias="FIRSTUSER_AWS_URL")
     aws_session_token: SecretStr | None = Field(default=None, validation_alias="AWS_SESSION_TOKEN")
     render_url: str = Field(default="https://api.render.com/v1", validation_alias="FIRSTUSER_RENDER_URL")

@@ -19,9 +19,10 @@ from api.core.alerts import service as alerts
 from api.core.clock import system_clock
 from api.core.drills.beacons import write_beacon, write_fingerprint
 from api.db.engine import Engine, make_engine, session_scope
+from api.following import followed
 from api.providers.databases.embedded.cluster import Cluster
 from api.providers.databases.embedded.pace import ArchivePace
-from api.settings import Settings, load
+from api.settings import Settings, load, named_file
 
 NAME = "beacon"
 SILENCE = timedelta(minutes=3)
@@ -84,9 +85,7 @@ def main() -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
-    engine = make_engine(
-        settings.platform.database_url.get_secret_value(), pool_size=1, application_name="beacon"
-    )
+    engine = make_engine(followed(settings, named_file()), pool_size=1, application_name="beacon")
     loop = BeaconLoop(engine, settings, ArchivePace(Cluster.from_settings(settings)).keep)
     log.info("beating", every_seconds=settings.drills.beacon_interval_seconds)
     while not stop.is_set():

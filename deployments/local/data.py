@@ -5,19 +5,39 @@ The provider is imported late: `status` and `logs` have no use for it.
 
 from datetime import UTC, datetime
 
+import psycopg
+
 from api.core.errors import Refused
 from api.core.ports import BackupKeeper, DatabaseProvider
+from api.db.address import login_of, opens
 from api.db.migrate import upgrade
-from deployments.local.environment import ENVIRONMENTS, database_url
+from deployments.local.environment import ENVIRONMENTS, database_url, read_env_file
 from deployments.local.seed import SeedReport, seed
 from deployments.local.stack import Stack
 
 OWNER = "firstuser_owner"
+ADMIN = "firstuser_admin"
 
 
 def migrate(stack: Stack) -> None:
     for environment in ENVIRONMENTS:
         upgrade(database_url(stack.ports, OWNER, environment))
+
+
+def admit(stack: Stack) -> list[str]:
+    """A cluster that was put back from a backup has the passwords of its day: the logins of today are let in
+    again. The roles that needed it."""
+    from api.providers.databases.logins import Logins, group_of
+
+    found: list[str] = []
+    for environment in ENVIRONMENTS:
+        url = read_env_file(stack.state, environment)["DATABASE_URL"]
+        role, password = login_of(url)
+        if password and not opens(url):
+            with psycopg.connect(database_url(stack.ports, ADMIN, environment), autocommit=True) as admin:
+                Logins(admin).allow(role, group_of(role), password)
+            found.append(role)
+    return found
 
 
 def seed_once(stack: Stack) -> SeedReport:

@@ -12,6 +12,7 @@ from functools import cache
 
 from dotenv import dotenv_values
 
+from api.db.address import login_of, with_login
 from api.settings import GROUPS
 from api.settings.twelve import PRODUCTION_ONLY
 from deployments.local.layout import StateFolder, write_private
@@ -34,6 +35,7 @@ OWN_SECRETS = (
 )
 BYTES = ("FIRSTUSER_DATA_KEY", "FIRSTUSER_EVIDENCE_KEY")  # 32 of them, in base64
 RING = ("_PREVIOUS", "_PENDING", "_VERSIONS")  # beside a secret while it is being replaced
+DATABASE_RING = ("DATABASE_URL", "DATABASE_URL_PREVIOUS", "DATABASE_URL_PENDING")
 DATABASES = {"production": "firstuser", "staging": "firstuser_staging"}
 
 
@@ -68,7 +70,7 @@ def write_env_files(state: StateFolder, ports: Ports, given: Mapping[str, str]) 
         own = {name: before[environment].get(name) or _new_secret(name) for name in OWN_SECRETS}
         allowed = given if environment == "production" else _without(given, PRODUCTION_ONLY)
         values = DEFAULTS | before[environment] | shared | own | allowed
-        values |= _addresses(state, ports, environment)
+        values |= _addresses(state, ports, environment) | _logins(ports, environment, before[environment])
         values["FIRSTUSER_PREFECT_AUTH"] = login
         write_private(state.env_file(environment), _format(values))
 
@@ -86,7 +88,6 @@ def _kept(before: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]
 def _addresses(state: StateFolder, ports: Ports, environment: str) -> dict[str, str]:
     service = {"production": "api", "staging": "staging"}[environment]
     return {
-        "DATABASE_URL": database_url(ports, "firstuser_app", environment),
         "FIRSTUSER_READER_DATABASE_URL": database_url(ports, "firstuser_reader", "production"),
         "PUBLIC_APP_URL": ports.url(service),
         "FIRSTUSER_ENV": environment,
@@ -97,6 +98,15 @@ def _addresses(state: StateFolder, ports: Ports, environment: str) -> dict[str, 
         "FIRSTUSER_PREFECT_UI_URL": ports.url("prefect"),
         **ports.environment(),
     }
+
+
+def _logins(ports: Ports, environment: str, before: Mapping[str, str]) -> dict[str, str]:
+    """The application's own database, with the logins that a rotation has given it; and who changes them."""
+    own = database_url(ports, "firstuser_app", environment)
+    rotated = {name: url for name, url in before.items() if name in DATABASE_RING}
+    found = {"DATABASE_URL": own} | {name: with_login(own, *login_of(url)) for name, url in rotated.items()}
+    admin = {"FIRSTUSER_ADMIN_DATABASE_URL": database_url(ports, "firstuser_admin", environment)}
+    return found | (admin if environment == "production" else {})
 
 
 def database_url(ports: Ports, role: str, environment: str) -> str:

@@ -73,7 +73,7 @@ def _connects(port: int) -> str | None:
         with psycopg.connect(
             host=HOST,
             port=port,
-            user="firstuser_app",
+            user="firstuser_reader",
             dbname=DATABASES["production"],
             connect_timeout=TIMEOUT_S,
             application_name="firstuser-health",

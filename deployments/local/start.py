@@ -134,6 +134,7 @@ class _Start:
             self.stack.supervisor.start(parts.POSTGRES.name)
             cluster.wait_ready(READY_TIMEOUT_S)
             cluster.prepare()
+            data.admit(self.stack)
 
     def _launch_bootstrap(self) -> subprocess.Popen[bytes]:
         """Early, so that its imports run while the server starts; it waits for the server itself."""

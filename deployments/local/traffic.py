@@ -27,7 +27,9 @@ from api.core.access import codes, waitlist
 from api.core.clock import system_clock
 from api.core.crypto import Vault, data_keys
 from api.db.engine import Engine, make_engine, session_scope
-from api.settings import Settings, load
+from api.following import followed
+from api.settings import Settings, load, named_file
+from api.settings.rings import DATA_KEY, rings
 from deployments.local.seed import partner_keys_file
 
 _HEARTBEAT = "/api/integration/v1/heartbeat"
@@ -162,8 +164,9 @@ def _closed(tally: Tally, seconds: float) -> Tally:
 def make(settings: Settings, base_url: str) -> Traffic:
     """Raises `FileNotFoundError` when nothing was seeded yet."""
     keys: dict[str, str] = json.loads(partner_keys_file(settings).read_text())
+    vault = Vault(data_keys(*rings(settings.platform, settings.service)[DATA_KEY]))
     engine = make_engine(
-        settings.platform.database_url.get_secret_value(), pool_size=1, application_name="firstuser-traffic"
+        followed(settings, named_file(), vault), pool_size=1, application_name="firstuser-traffic"
     )
     with session_scope(engine) as session:
         partners = [
@@ -171,7 +174,7 @@ def make(settings: Settings, base_url: str) -> Traffic:
             for integration, key in keys.items()
         ]
     http = httpx.Client(base_url=base_url, timeout=10, trust_env=False)
-    return Traffic(http, engine, Vault(data_keys(settings.service.data_key.get_secret_value())), partners)
+    return Traffic(http, engine, vault, partners)
 
 
 def _end(stop: threading.Event, _number: int, _frame: FrameType | None) -> None:

@@ -21,6 +21,7 @@ PAGES = {
     "webhooks": "/app/webhooks",
     "ops": "/app/ops",
     "incidents": "/app/ops/incidents",
+    "ops-secrets": "/app/ops/secrets",
     "account": "/app/account",
     "outbox": "/outbox",
 }

@@ -38,6 +38,10 @@ class Killed(BaseException):
     """Stands for SIGKILL: nothing catches it."""
 
 
+def killed() -> None:
+    raise Killed
+
+
 @dataclass
 class World:
     """`strike` is the number of the call that dies; `between` is run before each call, outside of any
@@ -50,6 +54,7 @@ class World:
     sent: list[OutgoingMessage] = field(default_factory=list[OutgoingMessage])
     calls: int = 0
     strike: int | None = None
+    die: Callable[[], None] = killed
     between: Callable[[], None] = lambda: None
 
     @contextmanager
@@ -58,7 +63,7 @@ class World:
             self.between()
         self.calls += 1
         if self.strike == self.calls:
-            raise Killed
+            self.die()
         yield
 
     def reborn(self) -> None:

@@ -17,6 +17,7 @@ from api.core.evidence import service as evidence
 from api.core.founders.models import Founder
 from api.core.keys import service as keys
 from api.core.rotation import service
+from api.core.rotation.ledger import EVIDENCE_STREAM
 from api.core.rotation.steps import Mode, State, Step
 from api.core.webhooks import secrets
 from tests.api.core.webhooks.places import told
@@ -103,7 +104,7 @@ def test_a_rotation_from_its_beginning_to_its_end(world: World, kind: str) -> No
     with Session(world.engine) as session:
         kinds = [
             record.kind
-            for record in evidence.records(session, service.EVIDENCE_STREAM)
+            for record in evidence.records(session, EVIDENCE_STREAM)
             if record.body["rotation_id"] == ended.id
         ]
         stages = [(one.version, one.stage) for one in service.versions(session, case.name)]

@@ -22,6 +22,8 @@ from dotenv import dotenv_values
 from psycopg import sql
 from pydantic import SecretStr
 
+from api.core.crypto import several
+from api.db.address import login_of
 from api.settings import GROUPS
 from tests.stack.conftest import StackUnderTest
 
@@ -52,7 +54,9 @@ def secrets_of(stack: StackUnderTest) -> dict[str, str]:
     for environment in ("production", "staging"):
         for name, value in dotenv_values(state.env_file(environment), interpolate=False).items():
             if value and RING.sub("", name) in _secret_names():
-                found[f"{environment}:{name}"] = value
+                found |= {f"{environment}:{name}:{at}": one for at, one in enumerate(several(value))}
+            if value and RING.sub("", name) == "DATABASE_URL" and (password := login_of(value)[1]):
+                found[f"{environment}:{name}"] = password
     for number, line in enumerate(state.passwords.read_text().splitlines()):
         found[f"pgpass:{number}"] = line.rpartition(":")[2]
     found["prefect login"] = state.prefect_login.read_text().strip().partition(":")[2]

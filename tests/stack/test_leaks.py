@@ -3,6 +3,7 @@
 A drill, a re-encryption and a founder's rotations come first, so that there is something to find."""
 
 import base64
+import json
 import re
 import stat
 import subprocess
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from api.db.address import login_of
 from tests.stack.conftest import StackUnderTest
 from tests.stack.drills import query, signed_in
 from tests.stack.leaks import SETTLED_S, Leak, forms, leaks, secret_files, secrets_of, watching
@@ -38,7 +40,12 @@ def used(stack: StackUnderTest) -> Used:
 
 def use(stack: StackUnderTest) -> dict[str, str]:
     before = secrets_of(stack)
-    stack.firstuser("drill", "--checks", "canary,login,integration_setup", "--json", check=False)
+    old_login = login_of(stack.settings().platform.database_url.get_secret_value())[1]
+    leaked = ("DATABASE_URL", "--incident", "--reason", "a leak that is looked for", "--yes")
+    assert [one["state"] for one in stack.json("rotate", "run", *leaked)["rotations"]] == ["done"]
+    words = ("--checks", "canary,login,integration_setup", "--json")  # from a backup of before the rotation
+    drilled = json.loads(stack.firstuser("drill", *words, check=False).stdout)
+    assert {"login": "pass"}.items() <= {one["name"]: one["status"] for one in drilled["checks"]}.items()
     stack.firstuser("reencrypt", "--json")
     with signed_in(stack) as founder:
         owned = integrations(stack)
@@ -46,7 +53,8 @@ def use(stack: StackUnderTest) -> dict[str, str]:
         handed_out |= rotated(stack, owned[0])
         cookies = {f"cookie {name}": value for name, value in founder.cookies.items() if len(value) > 16}
     refuse(stack, handed_out)
-    return before | secrets_of(stack) | handed_out | cookies
+    ended = {"login before": old_login} if old_login else {}
+    return before | secrets_of(stack) | handed_out | cookies | ended
 
 
 def integrations(stack: StackUnderTest) -> list[str]:
@@ -95,6 +103,7 @@ def test_there_is_enough_to_look_for(used: Used) -> None:
         "prefect login",
         "partner_keys",
         "rotated keys",
+        "production:DATABASE_URL",
     ):
         assert part in names
     assert len(used.secrets) >= 15

@@ -31,7 +31,7 @@ def until(true: Callable[[], bool], seconds: float) -> bool:
 
 def founders(stack: StackUnderTest) -> int:
     with psycopg.connect(
-        f"host=127.0.0.1 port={stack.ports.postgres} user=firstuser_app dbname=firstuser",
+        f"host=127.0.0.1 port={stack.ports.postgres} user=firstuser_reader dbname=firstuser",
         passfile=str(stack.state.passwords),
     ) as connection:
         row = connection.execute("SELECT count(*) FROM founders").fetchone()

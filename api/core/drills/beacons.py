@@ -131,7 +131,7 @@ def _drop_settled_hashes(session: Session) -> None:
 
 def cluster_facts(session: Session) -> dict[str, Any]:
     """What must be the same on a restored copy: roles with their rights, extensions, migration head,
-    encoding and collation."""
+    encoding and collation. Not as whom the application logs in: that is rotated."""
     return json.loads(json.dumps(session.execute(_FACTS).scalar_one()))
 
 
@@ -185,11 +185,12 @@ _DROP_SETTLED = text("""
 _FACTS = text("""
     SELECT jsonb_build_object(
         'roles', (SELECT jsonb_object_agg(rolname, concat_ws(' ',
-                    CASE WHEN rolsuper THEN 'superuser' END, CASE WHEN rolcanlogin THEN 'login' END,
+                    CASE WHEN rolsuper THEN 'superuser' END, CASE WHEN rolcanlogin
+                      AND rolname <> 'firstuser_app' THEN 'login' END,
                     CASE WHEN rolcreatedb THEN 'createdb' END, CASE WHEN rolcreaterole THEN 'createrole' END,
                     CASE WHEN rolreplication THEN 'replication' END,
                     CASE WHEN rolbypassrls THEN 'bypassrls' END))
-                    FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%'),
+                    FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%' AND rolname !~ '^firstuser_app_[ab]$'),
         'extensions', (SELECT jsonb_object_agg(extname, extversion) FROM pg_extension),
         'migration_head', (SELECT string_agg(version_num, ',' ORDER BY version_num) FROM alembic_version),
         'encoding', current_setting('server_encoding'),

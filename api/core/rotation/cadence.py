@@ -40,6 +40,7 @@ PLATFORM_KINDS: Mapping[str, str] = {
     "INTEGRATION_WIDGET_SIGNING_SECRET": "widget",
     "INTEGRATION_WEBHOOK_SIGNING_SECRET": "webhook_signing",
     "FIRSTUSER_DATA_KEY": "data_key",
+    "DATABASE_URL": "database",
 }
 """The platform's secrets by their variables."""
 

@@ -9,7 +9,7 @@ kill at any line of it, and then ends where it would have ended.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sqlalchemy.orm import Session
 
@@ -105,4 +105,16 @@ class Kind(Protocol):
 
     def rolled_back(self, session: Session, row: RotationRow, now: datetime) -> None:
         """What rolling back means in the database."""
+        ...
+
+
+SWITCHED = "the partner has switched"
+
+
+@runtime_checkable
+class SwitchSeen(Protocol):
+    """A kind whose partner can be seen to have the new version, at any time of the overlap."""
+
+    def switched(self, rotation: RotationView) -> Proof:
+        """The proof called `SWITCHED`."""
         ...

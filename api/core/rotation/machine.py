@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from api.core.clock import Clock
 from api.core.errors import Conflict, FirstUserError, NotFound
-from api.core.rotation import service
+from api.core.rotation import beginning, ending, service
 from api.core.rotation.kinds import Kind, Proof
 from api.core.rotation.records import RotationView
 from api.core.rotation.steps import Mode, State, Step
@@ -42,8 +42,8 @@ class Machine:
         forced: bool = False,
         flow_run_id: str | None = None,
     ) -> RotationView:
-        """In the caller's transaction; `run` goes on once it has committed. Raises as `service.begin`."""
-        return service.begin(
+        """In the caller's transaction; `run` goes on once it has committed. Raises as `beginning.begin`."""
+        return beginning.begin(
             session,
             self.kind_of(session, name),
             name,
@@ -100,7 +100,7 @@ class Machine:
         """The old one is first choice again, and the new one gone. Raises `Conflict` once the old one has
         ended, `ProviderError`."""
         with self.transaction() as session:
-            found = service.check_roll_back(session, rotation_id, self.clock())
+            found = ending.check_roll_back(session, rotation_id, self.clock())
         kind = self.kinds[found.kind]
         with self.exclusive(found.name) as held:
             if not held:
@@ -108,16 +108,16 @@ class Machine:
                     f"Another process is rotating {found.name}.", fix="Wait a moment, then try again."
                 )
             with self.transaction() as session:
-                found = service.check_roll_back(session, rotation_id, self.clock())
+                found = ending.check_roll_back(session, rotation_id, self.clock())
             proofs = [] if found.state is State.ROLLED_BACK else self._guarded(found, kind.roll_back)
             with self.transaction() as session:
-                return service.roll_back(session, kind, rotation_id, by, proofs, self.clock())
+                return ending.roll_back(session, kind, rotation_id, by, proofs, self.clock())
 
     def end_overlap(self, rotation_id: str, by: str) -> RotationView:
         """The old one ends now; then the rest. Raises `Conflict`."""
         with self.transaction() as session:
             found = service.get(session, rotation_id)
-            service.end_overlap(session, self.kinds[found.kind], rotation_id, by, self.clock())
+            ending.end_overlap(session, self.kinds[found.kind], rotation_id, by, self.clock())
         return self.run(rotation_id)
 
     def get(self, rotation_id: str) -> RotationView:

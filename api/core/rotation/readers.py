@@ -1,6 +1,6 @@
 """Which processes run with which versions: each says so itself, by fingerprints, in `ops.secret_readers`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,6 +23,9 @@ class Reader:
 
     def accepts(self, name: str, version: str) -> bool:
         return version in self.rings.get(name, ())
+
+    def accepts_any(self, name: str, versions: Collection[str]) -> bool:
+        return any(self.accepts(name, version) for version in versions)
 
     def prefers(self, name: str, version: str) -> bool:
         return list(self.rings.get(name, ()))[:1] == [version]

@@ -19,11 +19,13 @@ from api.core.access import integrations
 from api.core.access import service as access
 from api.core.access.integrations import AddressKind, Change
 from api.core.access.models import Integration
-from api.core.errors import Conflict, FirstUserError, Refused
+from api.core.errors import Conflict, FirstUserError, ProviderError, Refused
 from api.core.founders.service import FounderView
 from api.core.idempotency.service import Call
 from api.core.keys.rules import WORKING
 from api.core.keys.service import KeyView
+from api.core.rotation.kinds import SWITCHED
+from api.core.rotation.steps import Step
 from api.core.webhooks.secrets import SecretView
 from api.db.engine import Session
 from api.http import founder_integrations, integration_setup
@@ -68,6 +70,15 @@ class Said:
         if self.problem is None:
             return 200
         return 409 if isinstance(self.problem, Conflict) else 422
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """An old webhook secret that still works: when the new one was last tried alone, and how it went."""
+
+    tried_at: datetime | None = None
+    ok: bool = False
+    observed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +206,15 @@ def rotate_secret(
     return _rotate(request, at, who, integration_id, "secret", token, grace, force)
 
 
+@router.post("/{integration_id}/secrets/try")
+def try_secret(request: Request, at: At, who: SignedIn, integration_id: str) -> Response:
+    try:
+        founder_integrations.trying_secret(at, who, integration_id)
+    except (Conflict, ProviderError) as error:
+        return _again(request, at, who, integration_id, Said("try", error))
+    return _back(integration_id)
+
+
 @router.post("/{integration_id}/keys/{key_id}/revoke")
 def revoke_key(request: Request, at: At, who: RecentlyProven, integration_id: str, key_id: str) -> Response:
     try:
@@ -308,6 +328,7 @@ def _page(
             kind: at.rotations.waiting(f"{name}:{integration_id}")
             for kind, name in (("key", "api_key"), ("secret", "webhook_secret"))
         },
+        "overlap": _overlap(at, f"webhook_secret:{integration_id}"),
         "snippets": snippets.of(base_url, setup.integration),
         "try_key": snippets.verify_key(base_url, setup.integration, said.new_key),
         "now": at.clock(),
@@ -333,6 +354,18 @@ def _first(
         "token": token_urlsafe(16),
     }
     return render(request, "integrate_none.html", shown, title="Integrate", status=said.status)
+
+
+def _overlap(at: Services, name: str) -> Overlap | None:
+    """None while no old one is about to end."""
+    found = at.rotations.running(name)
+    if found is None or found.step is not Step.RETIRE:
+        return None
+    tried = [proof for proof in found.proofs if proof["name"] == SWITCHED]
+    last = max(tried, key=lambda proof: proof["at"], default=None)
+    if last is None:
+        return Overlap()
+    return Overlap(datetime.fromisoformat(last["at"]), last["ok"], last["observed"])
 
 
 def _keys(known: Sequence[KeyView], now: datetime) -> Credentials:

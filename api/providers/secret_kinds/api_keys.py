@@ -15,7 +15,7 @@ from api.core.errors import NotFound
 from api.core.keys import succession
 from api.core.rotation import service
 from api.core.rotation.cadence import Held
-from api.core.rotation.kinds import Current, Proof
+from api.core.rotation.kinds import SWITCHED, Current, Proof
 from api.core.rotation.models import RotationRow
 from api.core.rotation.records import RotationView
 from api.providers.secret_kinds import calls
@@ -86,7 +86,7 @@ class ApiKeys:
         succession.end_others(session, integration_of(row.name), row.detail["key_id"], until)
 
     def retire(self, rotation: RotationView) -> Sequence[Proof]:
-        return [self._switched(rotation)]
+        return [self.switched(rotation)]
 
     def retired(self, session: Session, row: RotationRow, now: datetime) -> None:
         integration_id, key_id = integration_of(row.name), row.detail["key_id"]
@@ -125,13 +125,14 @@ class ApiKeys:
         said = f"key accepted; refused for another reason: {answer.said}" if refused else answer.said
         return Proof(name, True, expected, said)
 
-    def _switched(self, rotation: RotationView) -> Proof:
+    def switched(self, rotation: RotationView) -> Proof:
+        """By the use of the new key, other than our own."""
         with self.transaction() as session:
             integration_id, key_id = integration_of(rotation.name), rotation.detail["key_id"]
             new, old = succession.last_use(session, integration_id, key_id)
         switched = has_switched(rotation.proven_at, new)
         said = f"new one used {_when(new)}, old one last used {_when(old)}"
-        return Proof("the partner has switched", switched, "the new key in use", said, required=False)
+        return Proof(SWITCHED, switched, "the new key in use", said, required=False)
 
     def _try(self, key: str) -> Answer:
         return self.product.as_partner(key, "GET", NOTED_BY_NOBODY)

@@ -14,16 +14,17 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from api.core.clock import Clock
-from api.core.crypto import Vault, fingerprint
+from api.core.crypto import Vault, fingerprint, several
 from api.core.errors import Conflict, NotFound
-from api.core.rotation import readers, service
+from api.core.rotation import ending, service
 from api.core.rotation.archive import Backups, kept_until
 from api.core.rotation.cadence import Held
 from api.core.rotation.kinds import Current, Proof
 from api.core.rotation.models import RotationRow
 from api.core.rotation.readers import Reader
 from api.core.rotation.records import RotationView
-from api.core.rotation.stores import SecretStore, Stage, StoredVersion, at
+from api.core.rotation.stores import SecretStore, Stage, at
+from api.providers.secret_kinds import carried
 from api.providers.secret_kinds.live_checks import LiveCheck
 from api.providers.secret_kinds.processes import Processes
 
@@ -72,20 +73,10 @@ class PlatformSecret:
     held_by_partner = False
 
     def secrets(self, session: Session, now: datetime) -> Sequence[Held]:
-        found = service.current_versions(session).get(self.name)
-        if found is None:
-            return []
-        living = readers.living(session, self.name, now)
-        last = max((one.seen_at for one in living), default=None)
-        users = sorted({one.service for one in living})
-        since = found.current_at or found.minted_at
-        return [Held(self.name, self.kind, found.version, since, self.label, last, found.made_by, users)]
+        return carried.held(session, self.name, self.kind, self.label, now)
 
     def current(self, session: Session, name: str) -> Current:
-        found = service.current_versions(session).get(name)
-        if found is None:
-            raise NotFound(f"No process has said that it uses {name}.", fix="Start the API, then try again.")
-        return Current(found.version, found.reference, found.current_at, found.made_by)
+        return carried.current(session, name)
 
     def mint(self, session: Session, row: RotationRow, now: datetime) -> str:
         row.detail = {**row.detail, "stores": [store.name for store in self.stores]}
@@ -95,13 +86,9 @@ class PlatformSecret:
     def store(self, rotation: RotationView) -> Sequence[Proof]:
         value = self._minted(rotation)
         for store in self.stores:
-            held = store.describe(self.name)
-            current, pending = at(held, Stage.CURRENT), at(held, Stage.PENDING)
-            if current and current.version == rotation.to_version:
-                continue
-            if pending and pending.version != rotation.to_version:
-                store.retire(self.name, pending.version)  # of a rotation that nobody knows any more
-            store.put_pending(self.name, rotation.to_version, value)
+            if self.archive:
+                carried.fold(store, self.name, rotation.to_version)
+            carried.put(store, self.name, rotation.to_version, value)
         where = ", ".join(store.name for store in self.stores)
         return [Proof("written", True, "pending in every store", where)]
 
@@ -135,18 +122,12 @@ class PlatformSecret:
             return proofs
         if self.archive and freed and (kept := self._kept(rotation, self.archive, freed)):
             return [*proofs, kept]
+        dropped = several(self._read_or_none(Stage.PREVIOUS))
+        old = {str(rotation.detail["previous"]), *map(fingerprint, dropped)}
         for store in self.stores:
-            held = store.describe(self.name)
-            current, previous = at(held, Stage.CURRENT), at(held, Stage.PREVIOUS)
-            if current is None or current.version != rotation.to_version:
-                raise Conflict(
-                    f"{store.name} does not hold version {rotation.to_version} of {self.name} as current.",
-                    fix="Somebody changed it by hand: put it right, or rotate again.",
-                )
-            if previous is not None:
-                store.retire(self.name, previous.version)
-        old = str(rotation.detail["previous"])
-        self._until(rotation, "retire", "forget the old one", lambda one: not one.accepts(self.name, old))
+            carried.check_current(store, self.name, rotation.to_version)
+            carried.drop_previous(store, self.name)
+        self._until(rotation, "retire", "forget the old one", lambda one: not one.accepts_any(self.name, old))
         return [*proofs, Proof("no process accepts the old one", True, "gone everywhere", "gone everywhere")]
 
     def retired(self, session: Session, row: RotationRow, now: datetime) -> None:
@@ -189,20 +170,14 @@ class PlatformSecret:
         if until is None:
             return None
         with self.transaction() as session:
-            service.keep_old(session, rotation.id, freed_at, until)
+            ending.keep_old(session, rotation.id, freed_at, until)
         said = f"there is one of before {freed_at:%Y-%m-%d %H:%M} UTC: kept until {until:%Y-%m-%d %H:%M} UTC"
         return Proof("no backup needs the old one", False, "none to restore from", said, required=False)
 
     def _minted(self, rotation: RotationView) -> str:
         """The new value: that of whichever store has it already, or a fresh one."""
-        for store in self.stores:
-            for held in store.describe(self.name):
-                if held.version == rotation.to_version and self._is_new(held):
-                    return store.read(self.name, held.stage)
-        return self.generate()
-
-    def _is_new(self, held: StoredVersion) -> bool:
-        return held.stage in {Stage.PENDING, Stage.CURRENT}
+        known = (carried.value(store, self.name, rotation.to_version) for store in self.stores)
+        return next(filter(None, known), None) or self.generate()
 
     def _read(self, stage: Stage) -> str:
         return self.stores[0].read(self.name, stage)

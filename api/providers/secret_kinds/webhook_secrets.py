@@ -15,7 +15,7 @@ from api.core.errors import NotFound, Refused
 from api.core.ids import new_id
 from api.core.rotation import service
 from api.core.rotation.cadence import Held
-from api.core.rotation.kinds import Current, Proof
+from api.core.rotation.kinds import SWITCHED, Current, Proof
 from api.core.rotation.models import RotationRow
 from api.core.rotation.records import RotationView
 from api.core.rotation.steps import Mode
@@ -90,7 +90,7 @@ class WebhookSecrets:
             key = succession.opened(session, self.vault, integration_id, secret_id)
         if key is None:
             raise NotFound(f"{rotation.id} has lost its secret.", fix="Rotate again.")
-        return self._accepted("the partner has switched", rotation, [key], False)
+        return self._accepted(SWITCHED, rotation, [key], False)
 
     def retired(self, session: Session, row: RotationRow, now: datetime) -> None:
         integration_id, secret_id = integration_of(row.name), row.detail["secret_id"]

@@ -21,8 +21,8 @@ _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=")
 class EnvFile:
     """`Variables` of the processes that read the file."""
 
-    def __init__(self, path: Path) -> None:
-        self.name = "local"
+    def __init__(self, path: Path, name: str = "local") -> None:
+        self.name = name
         self._path = path
 
     def get(self, names: Sequence[str]) -> Mapping[str, str]:

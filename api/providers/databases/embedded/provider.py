@@ -20,12 +20,13 @@ from api.core.ports import (
     RestorePoint,
     RestoreTarget,
 )
-from api.providers.databases.embedded import facts
+from api.providers.databases.embedded import facts, roles
 from api.providers.databases.embedded.base_backups import BaseBackups
 from api.providers.databases.embedded.catalogue import Catalogue
 from api.providers.databases.embedded.cluster import Cluster, connection_url
 from api.providers.databases.embedded.copies import Copies
 from api.providers.databases.embedded.facts import Fact
+from api.providers.databases.embedded.passwords import ensure_passwords
 from api.providers.databases.embedded.processes import PROVIDER
 from api.providers.databases.embedded.reach import Located, Reach
 from api.providers.databases.embedded.replay import open_for_writing, wait_for_target
@@ -85,10 +86,14 @@ class EmbeddedDatabase:
         wait_for_target(handle, self._copies.folder(handle.name), dsn, on_progress, _STALL_SECONDS)
 
     def promote(self, handle: Handle) -> None:
-        open_for_writing(self._dsn(handle, "admin", "postgres"))
+        admin = self._dsn(handle, "admin", "postgres")
+        open_for_writing(admin)
+        password = ensure_passwords(self.cluster.home.pgpass, [roles.COPY])[roles.COPY]
+        with psycopg.connect(admin, autocommit=True) as connection:
+            roles.admit_to_copy(connection, password)
 
     def dsn(self, handle: Handle, role: str) -> str:
-        return self._dsn(handle, role, PRODUCTION)
+        return self._dsn(handle, roles.COPY if role == "app" else role, PRODUCTION)
 
     def destroy(self, handle: Handle) -> None:
         self._copies.destroy(handle.name)

@@ -79,7 +79,7 @@ def test_the_copy_is_read_only_until_promoted_and_then_takes_writes(
 ) -> None:
     handle = restore_to(database, RestoreTarget(history.target), name)
     with (
-        psycopg.connect(database.dsn(handle, "app")) as connection,
+        psycopg.connect(database.dsn(handle, "owner")) as connection,
         pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
     ):
         connection.execute("INSERT INTO ledger VALUES (-1)")
@@ -87,6 +87,23 @@ def test_the_copy_is_read_only_until_promoted_and_then_takes_writes(
     database.promote(handle)
     with psycopg.connect(database.dsn(handle, "app")) as connection:
         connection.execute("INSERT INTO ledger VALUES (-1)")
+        as_whom = connection.execute("SELECT session_user, current_user").fetchone()
+    assert as_whom == ("firstuser_copy", "firstuser_app")
+
+
+def test_the_logins_of_the_backups_day_end_on_the_copy(
+    database: EmbeddedDatabase, history: History, name: str
+) -> None:
+    """They are of before a rotation, or stolen; the copy's own has never been one of production."""
+    logins = "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname ~ '_(app|copy)'"
+    handle = restore_to(database, RestoreTarget(history.target), name)
+    database.promote(handle)
+    with psycopg.connect(database.dsn(handle, "admin")) as copy:
+        assert copy.execute(logins).fetchall() == [("firstuser_copy",)]
+    with psycopg.connect(database.source_dsn("admin")) as source:
+        assert source.execute(logins).fetchall() == [("firstuser_app",)]
+    with pytest.raises(psycopg.OperationalError, match=r"not permitted|authentication"):
+        psycopg.connect(database.dsn(handle, "app").replace("firstuser_copy", "firstuser_app"))
 
 
 def test_every_fact_holds_for_a_good_copy_and_amcheck_finds_nothing(

@@ -3,35 +3,31 @@ before goes on working through the overlap, and is refused after it. A partner's
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event, Thread
 
 import httpx
 import pytest
 
-from api.core.access import holders
 from api.core.backups.catalogue import BackupRecord
-from api.core.chat.token import Bearer
 from api.core.crypto import Vault, data_keys
 from api.core.errors import Conflict, Refused
 from api.core.founders.models import Founder
+from api.core.rotation.cadence import PLATFORM_KINDS
 from api.core.rotation.steps import Mode, State, Step
 from api.providers.databases.embedded.catalogue import Catalogue
 from api.providers.databases.embedded.cluster import Cluster
 from api.providers.databases.embedded.provider import EmbeddedDatabase
-from api.providers.messaging.outbox import Outbox
-from api.providers.secret_kinds.live_checks import CHAT, ME
 from api.settings import Settings
 from api.settings.rings import DATA_KEY, SESSION, WEBHOOK, WIDGET, read_rings
-from deployments.local.seed import partner_keys_file, seed
-from tests.inbox import code_sent
+from deployments.local.seed import seed
+from tests.api.providers.secret_kinds.traffic import Traffic, callers, wait_until_known
 from tests.product import DATA_KEY as FIRST_KEY
-from tests.product import OWNER_PHONE, SESSION_SECRET, WIDGET_SECRET, new_database, product_settings
+from tests.product import SESSION_SECRET, WIDGET_SECRET, new_database, product_settings
 from tests.serving import Served, serving
 
+__all__ = ["callers"]
 WEBHOOK_SECRET = "a webhook secret that is long enough"
 GRACE = timedelta(hours=1)
 
@@ -56,63 +52,8 @@ def served(cluster: Cluster, cluster_settings: Settings, tmp_path: Path, file: P
     settings = replace(settings, stack=stack, store=store)
     seed(url, settings, 0.003, datetime.now(UTC))
     with serving(settings, file) as found:
+        wait_until_known(found, len(PLATFORM_KINDS))
         yield found
-
-
-@dataclass
-class Traffic:
-    """What callers do all the time, and what they were answered."""
-
-    calls: dict[str, Callable[[], httpx.Response]]
-    count: int = 0
-    failed: list[str] = field(default_factory=list[str])
-
-    @contextmanager
-    def flowing(self) -> Iterator[None]:
-        stop = Event()
-
-        def run() -> None:
-            while not stop.is_set():
-                for name, call in self.calls.items():
-                    self.count += 1
-                    if (answer := call()).status_code != 200:
-                        self.failed.append(f"{name}: {answer.status_code} {answer.text[:200]}")
-
-        thread = Thread(target=run)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
-
-
-@pytest.fixture
-def callers(served: Served) -> Iterator[dict[str, Callable[[], httpx.Response]]]:
-    """A founder's cookie, a widget's token and a partner's key, made before any rotation."""
-    outbox = Outbox(served.settings.service.outbox_dir)
-    at, now = served.services, datetime.now(UTC)
-    _, key = next(iter(json.loads(partner_keys_file(served.settings).read_text()).items()))
-    with httpx.Client(base_url=served.url, headers={"Origin": served.url}) as founder:
-        assert founder.post("/auth/otp/start", json={"phone": OWNER_PHONE}).status_code == 202
-        code = code_sent(outbox, OWNER_PHONE, now)
-        assert founder.post("/auth/otp/verify", json={"code": code}).status_code == 200
-        with at.transaction() as session:
-            found = holders.anyone_with_origin(session)
-        assert found is not None
-        holder, origin = found
-        bearer = Bearer(holder.user_id, holder.integration_id, holder.grant_id, origin)
-        token, _ = at.widget_keys.mint(bearer, timedelta(minutes=10), at.clock())
-        widget = {"Authorization": f"Bearer {token}", "Widget-Origin": origin}
-        partner = {"Authorization": f"Bearer {key}"}
-        beat = {"users": [{"external_user_id": holder.external_user_id}]}
-        yield {
-            "founder": lambda: founder.get(ME),
-            "widget": lambda: httpx.get(f"{served.url}{CHAT}", headers=widget),
-            "heartbeat": lambda: httpx.post(
-                f"{served.url}/api/integration/v1/heartbeat", headers=partner, json=beat
-            ),
-        }
 
 
 @pytest.mark.parametrize(
@@ -187,25 +128,34 @@ def test_a_data_key_outlives_every_backup_that_was_sealed_with_it(served: Served
     day = f"{datetime.now(UTC) + timedelta(days=14):%Y-%m-%d}"
     with pytest.raises(Conflict, match=f"cannot be retired before {day}"):
         rotations.end_overlap(made.id, "test")
-    for mode in (Mode.INCIDENT, Mode.SCHEDULED):  # a third one would leave no room for it
-        with pytest.raises(Conflict, match="would be lost"):
-            rotations.rotate(DATA_KEY, mode=mode, by="test", shown=False, reason="again", forced=True)
+    in_another = served.services.vault.seal("+15550101", "fnd_1")
+    for mode in (Mode.INCIDENT, Mode.SCHEDULED):  # nothing that a backup needs is in the way of the next one
+        made = rotations.rotate(
+            DATA_KEY, mode=mode, by="test", shown=False, reason="again", grace=timedelta()
+        ).rotation
+        assert made.step is Step.RETIRE and not made.problem, made.problem
+    fourth, third, *rest = read_rings(file)[DATA_KEY]
+    assert rest == [second, first] and len({fourth, third, second, first}) == 4
+    assert served.services.vault.open(in_the_backup, "fnd_1") == "+15550100"
+    assert served.services.vault.open(in_another, "fnd_1") == "+15550101"
     assert [one.id for one in rotations.machine.finish(DATA_KEY)] == [made.id]
-    assert read_rings(file)[DATA_KEY] == [second, first]
+    assert read_rings(file)[DATA_KEY] == [fourth, third, second, first]
     catalogue.save(a_backup(datetime.now(UTC)))
     with pytest.raises(Conflict):
         rotations.end_overlap(made.id, "test")
     catalogue.remove(old.id)
     assert rotations.end_overlap(made.id, "test").state is State.DONE
-    assert read_rings(file)[DATA_KEY] == [second]
-    with pytest.raises(Refused, match="not in the ring"):
-        served.services.vault.open(in_the_backup, "fnd_1")
+    assert read_rings(file)[DATA_KEY] == [fourth]
+    for sealed in (in_the_backup, in_another):
+        with pytest.raises(Refused, match="not in the ring"):
+            served.services.vault.open(sealed, "fnd_1")
 
 
 def test_what_a_new_data_key_has_sealed_survives_the_way_back(served: Served, file: Path) -> None:
     rotations, vault = served.services.rotations, served.services.vault
     first = read_rings(file)[DATA_KEY][0]
     made = rotations.rotate(DATA_KEY, mode=Mode.SCHEDULED, by="test", shown=False, grace=GRACE).rotation
+    second = read_rings(file)[DATA_KEY][0]
     with served.services.transaction() as session:
         founder = session.query(Founder).first()
         assert founder is not None
@@ -217,3 +167,7 @@ def test_what_a_new_data_key_has_sealed_survives_the_way_back(served: Served, fi
     with served.services.transaction() as session:
         sealed = session.get_one(Founder, founder_id).email_cipher
     assert sealed is not None and Vault(data_keys(first)).open(sealed, founder_id) == "a@b.example"
+    in_a_backup = Vault(data_keys(second)).seal("kept", "x")
+    rotations.rotate(DATA_KEY, mode=Mode.SCHEDULED, by="test", shown=False, grace=GRACE)
+    assert read_rings(file)[DATA_KEY][1:] == [first, second]
+    assert vault.open(in_a_backup, "x") == "kept"
