@@ -21,7 +21,7 @@ from api.core.rotation import due, ending, reencryption, service
 from api.core.rotation.archive import Backups
 from api.core.rotation.cadence import PLATFORM_KINDS, Dated
 from api.core.rotation.consumers import Consumers, SelfReading
-from api.core.rotation.kinds import Kind, Proof, SwitchSeen
+from api.core.rotation.kinds import SWITCHED, Kind, Proof, SwitchSeen
 from api.core.rotation.machine import Machine
 from api.core.rotation.records import RotationView
 from api.core.rotation.steps import Mode, Step
@@ -138,8 +138,8 @@ class Rotations:
         kind = self.machine.kinds[found.kind] if found else None
         if found is None or found.step is not Step.RETIRE or not isinstance(kind, SwitchSeen):
             raise Conflict("No old one is in its overlap.", fix="Rotate first.", code="no_overlap")
-        last = max((datetime.fromisoformat(one["at"]) for one in found.proofs), default=None)
-        if last and now - last < TRY_AGAIN:
+        tried = [datetime.fromisoformat(one["at"]) for one in found.proofs if one["name"] == SWITCHED]
+        if tried and now - max(tried) < TRY_AGAIN:
             raise Conflict(
                 "It was tried just now.", fix="Wait a few seconds, then try again.", code="tried_just_now"
             )

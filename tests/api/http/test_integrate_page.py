@@ -5,15 +5,19 @@ import re
 import secrets
 import shlex
 from collections.abc import Iterator
+from datetime import timedelta
 
 import psycopg
 import pytest
 from starlette.testclient import TestClient
 
+from api import rotating
+from api.core.rotation.kinds import SWITCHED
 from api.http.pages import snippets
 from api.settings import Settings
 from tests.api.http.conftest import Visit
 from tests.product import BASE_URL, SLUG
+from tests.receiver import Answer, receiving
 
 PAGE = "/app/integrate"
 
@@ -99,6 +103,34 @@ def test_a_secret_is_created_and_rotated(founder: TestClient, made: tuple[str, s
     ending = re.search(rf'action="({path}/secrets/[a-z0-9_]+/revoke)"', rotated.text)
     assert ending and founder.post(ending.group(1)).headers["location"] == path
     assert f'action="{ending.group(1)}"' not in founder.get(path).text
+
+
+def test_whether_the_receiver_has_the_new_secret_is_tried_at_any_time(
+    founder: TestClient, made: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = made
+    api = f"/api/founder/v1/integrations/{path.rpartition('/')[2]}/secrets/try"
+    monkeypatch.setattr(rotating, "TRY_AGAIN", timedelta())
+    founder.post(f"{path}/secrets/rotate", data={"token": secrets.token_hex()})
+    assert 'id="switching"' not in founder.get(path).text
+    assert founder.post(f"{path}/secrets/try").status_code == 409
+    assert founder.post(api).json()["code"] == "no_overlap"
+    with receiving() as receiver:
+        founder.post(f"{path}/webhook", data={"address": receiver.url})
+        founder.post(f"{path}/secrets/rotate", data={"token": secrets.token_hex()})
+        assert "Find out before the old one ends" in founder.get(path).text
+        for status, said in ((401, "Not yet"), (204, "Yes"), (500, "Not yet")):
+            receiver.answer = Answer(status)
+            assert founder.post(f"{path}/secrets/try").headers["location"] == path
+            assert f"{said}: a test webhook signed with the new secret alone" in founder.get(path).text
+            last = receiver.received[-1]
+            assert len(last.headers["webhook-signature"].split()) == 1
+        receiver.answer = Answer(200)
+        proofs = founder.post(api).json()["proofs"]
+        assert [proof["ok"] for proof in proofs if proof["name"] == SWITCHED] == [True]
+        monkeypatch.setattr(rotating, "TRY_AGAIN", timedelta(hours=1))
+        assert founder.post(api).json()["code"] == "tried_just_now"
+        assert "It was tried just now" in founder.post(f"{path}/secrets/try").text
 
 
 @pytest.mark.parametrize(
