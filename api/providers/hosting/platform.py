@@ -158,7 +158,7 @@ class PlatformHosting:
         return platform.roll_back(target)
 
     def variables(self, service: str) -> Collection[str]:
-        return self._service(service).variable_names()
+        return set(self._service(service).variable_names()) - pointing.OURS
 
     def check_access(self) -> Sequence[Permission]:
         return [

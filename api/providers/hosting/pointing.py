@@ -15,6 +15,10 @@ COPY = "FIRSTUSER_RESTORED_COPY"
 AS_OF = "FIRSTUSER_AS_OF"
 MARK = "FIRSTUSER_DEPLOY_ID"
 POINTED = (DATABASE, COPY, AS_OF)
+AUTODEPLOY_WAS_ON = "FIRSTUSER_AUTODEPLOY_WAS_ON"
+OURS = {*POINTED, MARK, AUTODEPLOY_WAS_ON}
+"""What stands there because of what we did; no configuration of the service."""
+
 OWN = "own"
 """The pointer of a service that serves from its own database."""
 

@@ -12,12 +12,12 @@ from api.core.errors import ProviderError, TimedOut
 from api.core.ports import Permission
 from api.providers.access import tried
 from api.providers.hosting.deploys import IRREVERSIBLE, PlatformDeploy, Standing, tag
+from api.providers.hosting.pointing import AUTODEPLOY_WAS_ON
 from api.providers.platforms.answers import array_of, moment_of, object_of, text_of
 from api.providers.platforms.render import Render
 
 LISTED = 50
 QUEUED_LOOKS, QUEUED_PAUSE_S = 15, 2.0
-AUTODEPLOY_WAS_ON = "FIRSTUSER_AUTODEPLOY_WAS_ON"
 _STANDING = {
     "live": Standing.LIVE,
     "deactivated": Standing.GONE,
@@ -52,7 +52,7 @@ class RenderService:
 
     def roll_back(self, to: PlatformDeploy) -> str:
         """Forth, to the newest release that there is, automatic deploys come on again."""
-        newest = to.release == max(self.deploys(), key=lambda one: one.at).release
+        newest = to.release == _newest_release(self.deploys())
         was_on = bool(self._api.get([AUTODEPLOY_WAS_ON]))
         if not was_on and text_of(self._described(), "autoDeploy") != "no":
             self._api.set({AUTODEPLOY_WAS_ON: "yes"})
@@ -103,6 +103,12 @@ class RenderService:
     def _list(self, operation: str, path: str, limit: int) -> list[dict[str, Any]]:
         asked = {"limit": str(limit)}
         return array_of(self._api.http.call(operation, "GET", f"{self._api.service}/{path}", params=asked))
+
+
+def _newest_release(deploys: Sequence[PlatformDeploy]) -> str:
+    """The one that came up last: those deployed again are older."""
+    first = {one.release: one.at for one in sorted(deploys, key=lambda one: one.at, reverse=True)}
+    return max(first, key=lambda release: first[release], default="")
 
 
 def _deploy(found: Mapping[str, Any]) -> PlatformDeploy:

@@ -1,9 +1,13 @@
 """When a call is made again: never twice what must be done once, never longer than there is patience."""
 
+import json
 from collections.abc import Callable
+from urllib.parse import quote
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from api.core.errors import Rejected, TimedOut, Unavailable
 from api.providers.http import VendorHttp
@@ -89,3 +93,48 @@ def test_a_refusal_is_final_and_tells_its_status() -> None:
     with pytest.raises(Rejected) as error:
         client(answers, []).call("x", "GET", "/")
     assert error.value.status == 404
+
+
+SECRET_TEXT = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Z"]), min_size=6, max_size=60
+)
+
+
+@given(secret=SECRET_TEXT, value=SECRET_TEXT, form=st.sampled_from(["plain", "json", "ascii", "quoted"]))
+def test_no_form_of_a_secret_shows_in_an_error(secret: str, value: str, form: str) -> None:
+    """Not as it was sent, not as a vendor's JSON or address quotes it."""
+    forms: dict[str, Callable[[str], str]] = {
+        "plain": str,
+        "json": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+        "ascii": lambda text: json.dumps(text)[1:-1],
+        "quoted": lambda text: quote(text, safe=""),
+    }
+    shown = [forms[form](text) for text in (secret, value)]
+    said = httpx.Response(400, text=f"<< {shown[0]} >> and << {shown[1]} >> are wrong")
+    http = VendorHttp("fake", "http://x", secrets=[secret], transport=httpx.MockTransport(lambda _: said))
+    with pytest.raises(Rejected) as error:
+        http.call("x", "PUT", "/", hide=[value])
+    for text in shown:
+        assert f"<< {text}" not in str(error.value)
+    assert error.value.__cause__ is None, "what httpx says may quote the address"
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (httpx.ConnectError("http://x/plat_secret"), Unavailable),
+        (httpx.ReadTimeout("http://x/plat_secret"), TimedOut),
+        (httpx.RemoteProtocolError("plat_secret"), TimedOut),
+    ],
+)
+def test_what_the_client_says_is_not_repeated(failure: Exception, kind: type[Exception]) -> None:
+    with pytest.raises(kind) as error:
+        client([failure, failure], [], patience_s=0).call("x", "POST", "/")
+    assert "plat_secret" not in f"{error.value} {error.value!r}"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307])
+def test_a_redirect_is_no_answer_and_takes_no_token_elsewhere(status: int) -> None:
+    away = httpx.Response(status, headers={"Location": "https://elsewhere.example/"})
+    with pytest.raises(Rejected):
+        client([away], []).call("x", "GET", "/")

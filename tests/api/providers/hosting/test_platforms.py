@@ -60,6 +60,7 @@ def test_staging_is_pointed_at_a_copy_and_home_again(at: World) -> None:
     assert at.staging.variables.items() >= OTHERS.items(), "its own database's address is not touched"
     assert at.hosting.pointer("staging") == OWN, "whatever it serves now, home is where it belongs"
     assert at.hosting.state("staging").deploy_id == away
+    assert "FIRSTUSER_DEPLOY_ID" not in at.hosting.variables("staging"), "no configuration of the service"
     go_home(at)
 
 
