@@ -10,6 +10,7 @@ from api.core.errors import FirstUserError
 from api.core.ports import AccessChecker, Permission
 from api.core.rotation.stores import SecretStore
 from api.providers.access import tried
+from api.providers.alerting import channels
 from api.providers.databases.registry import database_provider
 from api.providers.edge.cloudflare import cloudflare
 from api.providers.hosting import hosting_provider
@@ -44,6 +45,8 @@ def _configured(settings: Settings) -> Iterator[tuple[str, str, Callable[[], obj
     for name in settings.platforms.secret_store_list:
         yield "secrets", name, lambda name=name: secret_store(settings, name)
     yield "messages", settings.service.outbound, lambda: messenger(settings)
+    for name, channel in channels(settings.platform, settings.alerts, settings.service).items():
+        yield "alerts", f"{name} {channel.kind}", lambda channel=channel: channel
     if (edge := cloudflare(settings)) is not None:
         yield "edge", edge.name, lambda: edge
 

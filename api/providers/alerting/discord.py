@@ -1,5 +1,6 @@
 """Discord's webhooks. `wait=true` makes it answer with the message, which can be read back and edited."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -8,6 +9,8 @@ import structlog
 from api.core.alerts.messages import AlertMessage
 from api.core.alerts.rules import Kind
 from api.core.errors import ProviderError
+from api.core.ports import Permission
+from api.providers.access import tried
 from api.providers.alerting.posting import Posting
 
 TITLE, DESCRIPTION, FIELDS, NAME, VALUE = 256, 4096, 25, 256, 1024
@@ -42,6 +45,13 @@ class Discord:
         if not sent_id:
             return None
         return self._http.ask("read back", "GET", self._of(sent_id)).is_success
+
+    def check_access(self) -> Sequence[Permission]:
+        return [tried("post (the webhook is there)", self._described, lambda said: said)]
+
+    def _described(self) -> str:
+        self._http.call("read webhook", "GET", self._http.url)
+        return "it is there"
 
     def _edit(self, message: AlertMessage) -> None:
         """The new message says it already: a failure here is not the alert's."""

@@ -1,10 +1,12 @@
 """Slack's incoming webhooks. They answer `ok` and no id: nothing sent can be read back or changed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
 
 from api.core.alerts.messages import AlertMessage
+from api.core.ports import Permission
 from api.providers.alerting.posting import Posting
 
 HEADER, SECTION, FIELD = 150, 3000, 2000
@@ -29,6 +31,9 @@ class Slack:
 
     def read_back(self, sent_id: str) -> bool | None:
         return None
+
+    def check_access(self) -> Sequence[Permission]:
+        return [Permission("post", None, "nothing short of a message shows it: `firstuser alerts test`")]
 
 
 def _document(message: AlertMessage) -> dict[str, Any]:

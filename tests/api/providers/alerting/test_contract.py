@@ -14,6 +14,7 @@ from api.core.alerts.messages import AlertMessage, Throttled
 from api.core.alerts.rules import Kind
 from api.core.errors import ProviderError, Rejected, TimedOut, Unavailable
 from api.providers import alerting
+from api.providers.alerting.discord import Discord
 from api.providers.alerting.local import Local
 from api.settings.alerts import AlertSettings
 from api.settings.platform import PlatformSettings
@@ -180,3 +181,16 @@ def test_a_restored_copy_pages_nobody(tmp_path: Path) -> None:
     assert {name: one.kind for name, one in alerting.channels(platform, alerts, copy).items()} == {
         "primary": "local"
     }
+
+
+@pytest.mark.parametrize(("answer", "ok"), [(200, True), (404, False)])
+def test_discord_is_asked_whether_the_webhook_is_there(answer: int, ok: bool) -> None:
+    asked: list[str] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request.method)
+        return httpx.Response(answer, json={"id": "1", "type": 1})
+
+    (found,) = Discord(DISCORD, httpx.MockTransport(handle)).check_access()
+    assert found.ok is ok and asked == ["GET"]
+    assert DISCORD.rpartition("/")[2] not in f"{found}"
