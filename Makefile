@@ -7,7 +7,7 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser load demo up down status test check crash bench screenshots lock lock-image clean
+.PHONY: help setup browser load demo up down status test check crash bench bench-compare screenshots lock lock-image clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,8 +52,11 @@ check: $(READY) ## ruff, import-linter, bandit, known vulnerabilities, leaked se
 crash: $(READY) ## Kill every flow at every place it passes (half an hour)
 	@CRASH_EVERY=1 $(BIN)/python -m pytest -s tests/crash/test_every_flow.py
 
-bench: $(READY) load ## Measure against peers and limits; writes var/bench/latest.json
+bench: $(READY) load ## Measure against peers and limits; writes var/bench/ (JSON, a table, pictures)
 	@$(BIN)/firstuser bench
+
+bench-compare: $(READY) ## Show what has changed since BASE=<a latest.json from before>
+	@$(BIN)/firstuser bench-compare "$(BASE)"
 
 screenshots: $(READY) browser ## Write pictures of the pages into var/screenshots (needs a running stack)
 	@$(BIN)/python -m tests.browser.screenshots

@@ -1,7 +1,6 @@
 """The `firstuser` command: its shape, its exit codes, its way of saying no.
 
-Exit codes: 0 done and good; 1 not good (a failed drill, an unhealthy stack); 2 wrong usage;
-3 refused, with the reason and what to do about it; 130 interrupted.
+Help comes in the order of the runbook; exit codes are in it (`EXIT_CODES`), and in `docs/cli.md`.
 
 `up down status run logs` are here; every module in `deployments/commands/` adds its own by a function
 `register(app)`.
@@ -23,6 +22,7 @@ from rich.table import Table
 
 from api.core.errors import FirstUserError, NotFound
 from deployments import commands
+from deployments.contents import EXIT_CODES, RunbookOrder, asked_for, in_panels
 from deployments.local import parts
 from deployments.local.stack import open_stack, state_folder
 
@@ -33,9 +33,10 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="firstuser",
-    help="FirstUser: the stack, its backups and its restore drills.",
+    cls=RunbookOrder,
+    help="FirstUser in production: what its hardening runbook asks for, section by section.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 out = Console(soft_wrap=True, highlight=False)
@@ -156,13 +157,23 @@ def _table(found: Sequence[Any]) -> Table:
 
 
 def _register_commands(asked: Sequence[str]) -> None:
-    """The others' modules load the whole product: seconds that `status` must not cost."""
+    """The others' modules load the whole product: seconds that `status`, or one TAB, must not cost."""
     own = {command.callback.__name__ for command in app.registered_commands if command.callback}
-    if asked and asked[0] in own:
-        return
-    known = [module.name for module in pkgutil.iter_modules(commands.__path__)]
-    for name in [name for name in known if name in asked[:1]] or known:
-        importlib.import_module(f"{commands.__name__}.{name}").register(app)
+    wanted = asked_for(asked)
+    modules = [module.name for module in pkgutil.iter_modules(commands.__path__)]
+    if wanted in own:
+        modules = []
+    elif wanted in modules:
+        modules = [wanted]
+    for module in modules:
+        importlib.import_module(f"{commands.__name__}.{module}").register(app)
+    in_panels(app)
+
+
+def everything() -> typer.Typer:
+    """The whole command, every module loaded."""
+    _register_commands([])
+    return app
 
 
 def main(argv: Sequence[str] | None = None) -> None:

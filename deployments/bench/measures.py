@@ -33,6 +33,10 @@ class Measurement:
     def met(self) -> bool:
         return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
 
+    @property
+    def goal_text(self) -> str:
+        return f"{'≥' if self.at_least else '≤'} {self.goal:g}"
+
     def to_json(self) -> dict[str, Any]:
         rounded = {"ours": round(self.ours, 4), "reference": round(self.reference, 4)}
         return {**asdict(self), **rounded, "ratio": round(self.ratio, 3), "met": self.met}
@@ -57,9 +61,42 @@ def interleaved(rounds: int, acts: dict[str, Callable[[], float]]) -> dict[str, 
     return {name: median(values) for name, values in taken.items()}
 
 
-def write(measurements: Sequence[Measurement], file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps([m.to_json() for m in measurements], indent=2) + "\n")
+def write(measurements: Sequence[Measurement], folder: Path) -> None:
+    """`latest.json` for programs and comparisons, `latest.md` and `latest.svg` for people."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "latest.json").write_text(json.dumps([m.to_json() for m in measurements], indent=2) + "\n")
+    (folder / "latest.md").write_text(markdown(measurements))
+    if measurements:
+        _draw(measurements, folder / "latest.svg")
+
+
+def markdown(measurements: Sequence[Measurement]) -> str:
+    lines = ["| name | ours | peer or limit | | ratio | goal | met |", "| - | -: | -: | - | -: | - | - |"]
+    lines += [
+        f"| {m.name} | {m.ours:.3f} {m.unit} | {m.reference:.3f} {m.unit} | {m.reference_name} |"
+        f" {m.ratio:.2f} | {m.goal_text} | {'yes' if m.met else '**no**'} |"
+        for m in measurements
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _draw(measurements: Sequence[Measurement], file: Path) -> None:
+    """Each ratio as a share of its goal: left of the line is better."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    shares = [m.goal / m.ratio if m.at_least and m.ratio else m.ratio / m.goal for m in measurements]
+    figure, axis = plt.subplots(figsize=(9, 0.6 + 0.28 * len(shares)), layout="constrained")
+    names = [f"{m.name} / {m.reference_name}" for m in measurements]
+    axis.barh(names, shares, color=["#1a7f37" if m.met else "#cf222e" for m in measurements])
+    axis.axvline(1.0, color="#8c959f", linestyle="--")
+    axis.invert_yaxis()
+    axis.tick_params(labelsize=7)
+    axis.set_xlabel("share of the goal that is used (1 is the goal)", fontsize=8)
+    figure.savefig(file)
+    plt.close(figure)
 
 
 def table(measurements: Sequence[Measurement]) -> Table:
@@ -73,7 +110,7 @@ def table(measurements: Sequence[Measurement]) -> Table:
             f"{m.reference:.3f} {m.unit}",
             m.reference_name,
             f"{m.ratio:.2f}",
-            f"{'≥' if m.at_least else '≤'} {m.goal:g}",
+            m.goal_text,
             "[green]yes[/]" if m.met else "[red]no[/]",
         )
     return shown

@@ -57,7 +57,7 @@ def measure(settings: Settings, scratch: Path, size: int, wal: int, say: Say) ->
     try:
         made = _prepare(database, scratch, size, wal, say)
         acts: dict[str, Callable[[], float]] = {
-            "ours": lambda: _ours(made),
+            "ours": lambda: restore_once(made),
             "by hand": lambda: _by_hand(made),
             "cp -r": lambda: copy_of(database.cluster.home.data, scratch / "cp"),
         }
@@ -99,7 +99,7 @@ def _forget_wal_before(database: EmbeddedDatabase, segment: str) -> None:
             database.store.delete(stored.key)
 
 
-def _ours(made: Ground) -> float:
+def restore_once(made: Ground) -> float:
     """Locate, restore, wait, first query; then the copy is destroyed."""
     started = perf_counter()
     plan = made.database.locate(RestoreTarget(made.moment))
@@ -166,7 +166,7 @@ def _memory(made: Ground) -> Measurement:
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        _ours(made)
+        restore_once(made)
     finally:
         stop.set()
         watcher.join()

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from api.core.ports import RestorePoint
+from api.core.ports import Backup, RestorePoint
 from deployments.local.stack import open_stack
 from flows import wiring
 
@@ -43,19 +43,33 @@ def backups(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def take(kind: Annotated[str, typer.Option(help="auto, full or incremental")] = "auto") -> None:
+def take(
+    kind: Annotated[str, typer.Option(help="auto, full or incremental")] = "auto", as_json: AsJson = False
+) -> None:
     """Take a base backup now; it counts once it is verified and stored."""
     open_stack()
     taken = wiring.backup_keeper().take_backup(kind)
+    if as_json:
+        _print_verified(taken)
+        return
     out.print(f"{taken.id} ({taken.kind}, {_size(taken.size_bytes)}), verified {_moment(taken.verified_at)}")
 
 
 @app.command()
-def verify(backup_id: str) -> None:
+def verify(backup_id: str, as_json: AsJson = False) -> None:
     """Check a backup's files against its manifest again."""
     open_stack()
     verified = wiring.backup_keeper().verify_backup(backup_id)
+    if as_json:
+        _print_verified(verified)
+        return
     out.print(f"{verified.id} is whole, verified {_moment(verified.verified_at)}")
+
+
+def _print_verified(backup: Backup) -> None:
+    verified_at = backup.verified_at.isoformat() if backup.verified_at else None
+    document = {"id": backup.id, "kind": backup.kind, "size_bytes": backup.size_bytes}
+    sys.stdout.write(json.dumps({**document, "verified_at": verified_at}, indent=2) + "\n")
 
 
 def _document(point: RestorePoint) -> dict[str, object]:

@@ -1,6 +1,8 @@
-"""`firstuser bench`: ratios against peers and limits; writes `bench/latest.json` in the state folder."""
+"""`firstuser bench`: ratios against peers and limits; writes `bench/latest.json`, `latest.md` and pictures in
+the state folder. `firstuser bench-compare FILE` shows what has changed since."""
 
 from enum import StrEnum
+from pathlib import Path
 from time import perf_counter
 from typing import Annotated
 
@@ -9,16 +11,19 @@ from rich.console import Console
 
 from api.settings import load
 from deployments.local.stack import state_folder
+from deployments.printing import print_json
 
 NOT_GOOD = 1
 GB = 1_000_000_000
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, highlight=False)
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 
 
 def register(root: typer.Typer) -> None:
     root.command()(bench)
+    root.command("bench-compare")(compare)
 
 
 class Group(StrEnum):
@@ -26,6 +31,7 @@ class Group(StrEnum):
     DRILL = "drill"
     API = "api"
     WEBHOOKS = "webhooks"
+    GROWTH = "growth"
     SOAK = "soak"
 
 
@@ -35,11 +41,15 @@ def bench(
     wal: Annotated[float, typer.Option(help="GB of WAL since the full backup")] = 1.3,
     drill: Annotated[bool, typer.Option(help="Also measure a drill on a scratch stack")] = True,
     minutes: Annotated[float, typer.Option(help="Length of the soak")] = 10,
-    smoke: Annotated[bool, typer.Option(help="API and webhooks on little data: do they run?")] = False,
+    smoke: Annotated[
+        bool, typer.Option(help="API, webhooks and growth on little data: do they run?")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Measure restores, archiving, orchestration, the API and webhooks. The soak only when it is asked for:
-    minutes of deliveries while dispatchers are killed. Exit code 1 when a goal is missed."""
+    """Measure restores, archiving, orchestration, the API, webhooks and how cost grows. The soak only when it
+    is asked for: minutes of deliveries while dispatchers are killed. Exit code 1 when a goal is missed."""
     from deployments.bench import measures, orchestration, places, restore
+    from deployments.bench.growth import measure as growth
     from deployments.bench.service import load as load_generator
     from deployments.bench.service import measure as service
     from deployments.bench.webhooks import measure as webhooks
@@ -69,11 +79,34 @@ def bench(
             found += webhooks.measure(
                 settings, scratch, folder, webhooks.SMOKE if smoke else webhooks.Size(), say
             )
+    if Group.GROWTH in wanted:
+        found += growth.measure(load(), folder, growth.SMOKE if smoke else growth.Size(), say)
     if Group.SOAK in wanted:
         with places.scratch_settings(load(), folder) as (settings, scratch):
             found += soak.measure(settings, scratch, minutes, say)
-    measures.write(found, folder / "latest.json")
-    out.print(measures.table(found))
-    out.print(f"Written to {folder / 'latest.json'} after {perf_counter() - started:.0f} s.")
+    measures.write(found, folder)
+    if as_json:
+        print_json({"measurements": [one.to_json() for one in found]})
+    else:
+        out.print(measures.table(found))
+        out.print(f"Written to {folder / 'latest.json'} after {perf_counter() - started:.0f} s.")
     if not all(measurement.met for measurement in found):
+        raise typer.Exit(NOT_GOOD)
+
+
+def compare(
+    base: Annotated[Path, typer.Argument(help="A latest.json from before")],
+    now: Annotated[Path | None, typer.Option(help="Against this one; the newest without")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What has changed between two benches, as ratios. Exit code 1 when a goal that was met is missed."""
+    from deployments.bench import comparison
+
+    newest = now or state_folder().root / "bench" / "latest.json"
+    changes = comparison.compare(comparison.read(base), comparison.read(newest))
+    if as_json:
+        print_json({"changes": [change.to_json() for change in changes]})
+    else:
+        out.print(comparison.table(changes))
+    if any(change.lost for change in changes):
         raise typer.Exit(NOT_GOOD)

@@ -67,6 +67,7 @@ def assign(
     sms: Annotated[str, typer.Option(help="How they are reached")] = "",
     same_because: Annotated[str, typer.Option(help="Why one person has two roles")] = "",
     by: By = "cli",
+    as_json: AsJson = False,
 ) -> None:
     """Give a role to somebody; they are sent a link by which they confirm."""
     open_stack()
@@ -77,25 +78,31 @@ def assign(
     asked = Assignment(role, name, channel, found.value, same_reason=same_because)
     with wiring.transaction() as session:
         owners.assign(session, wiring.vault(), asked, by, system_clock())
-    _call(role, by)
+    _call(role, by, as_json)
 
 
 @app.command()
-def call(role: Role, by: By = "cli") -> None:
+def call(role: Role, by: By = "cli", as_json: AsJson = False) -> None:
     """Send the owner a new link by which they confirm that they are reached."""
     open_stack()
-    _call(role, by)
+    _call(role, by, as_json)
 
 
 @app.command()
-def drop(role: Role, by: By = "cli") -> None:
+def drop(role: Role, by: By = "cli", as_json: AsJson = False) -> None:
     """Nobody has the role any more."""
     open_stack()
     with wiring.transaction() as session:
         owners.drop(session, role, by, system_clock())
+    if as_json:
+        sys.stdout.write(json.dumps({"role": role.value, "owner": None}, indent=2) + "\n")
+        return
     out.print(f"Nobody is {role.value} owner now.")
 
 
-def _call(role: Role, by: str) -> None:
+def _call(role: Role, by: str, as_json: bool) -> None:
     masked = wiring.call_owner(role, by)
+    if as_json:
+        sys.stdout.write(json.dumps({"role": role.value, "called": masked}, indent=2) + "\n")
+        return
     out.print(f"A link went to the {role.value} owner ({masked}); opening it confirms.")

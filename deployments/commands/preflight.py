@@ -136,30 +136,38 @@ def waive(
 
 
 @app.command()
-def approve(waiver_id: str, by: By) -> None:
+def approve(waiver_id: str, by: By, as_json: AsJson = False) -> None:
     """Approve a waiver that somebody else has asked for."""
     open_stack()
     with wiring.transaction() as session:
         waivers.approve(session, waiver_id, by, system_clock())
+    if as_json:
+        print_json({"id": waiver_id, "approved_by": by})
+        return
     out.print(f"{waiver_id} is approved by {escape(by)}. A GO from before is void: run the preflight again.")
 
 
 @app.command()
-def unwaive(waiver_id: str, by: By) -> None:
+def unwaive(waiver_id: str, by: By, as_json: AsJson = False) -> None:
     """End a waiver early."""
     open_stack()
     with wiring.transaction() as session:
         waivers.end(session, waiver_id, by, system_clock())
+    if as_json:
+        print_json({"id": waiver_id, "ended_by": by})
+        return
     out.print(f"{waiver_id} has ended.")
 
 
 @app.command()
-def rehearse(timeout: Annotated[float, typer.Option(help="Seconds to wait")] = 600) -> None:
+def rehearse(
+    timeout: Annotated[float, typer.Option(help="Seconds to wait")] = 600, as_json: AsJson = False
+) -> None:
     """Rehearse the rollback on staging. Exit code 0 only when it went back and forth."""
-    _exit(lambda: _rehearse(timeout))
+    _exit(lambda: _rehearse(timeout, as_json))
 
 
-def _rehearse(timeout: float) -> int:
+def _rehearse(timeout: float, as_json: bool) -> int:
     settings = open_stack().settings
     prefect = Prefect.from_settings(settings.service)
     flow_run_id = prefect.start(REHEARSAL, {}, idempotency_key=new_id("cli"))
@@ -174,7 +182,10 @@ def _rehearse(timeout: float) -> int:
                 fix="Look there.",
             )
         sleep(POLL_S)
-    out.print(f"{state.name}: {escape(state.message)}")
+    if as_json:
+        print_json({"flow_run_id": flow_run_id, "state": state.name, "message": state.message})
+    else:
+        out.print(f"{state.name}: {escape(state.message)}")
     return 0 if state.name == "Completed" else TOOL_FAILED
 
 
