@@ -8,6 +8,7 @@ from time import sleep
 from prefect import flow
 
 from flows import hooks, wiring
+from flows.naming import stamped
 
 TURNS = 20
 _TURN_S = 1.0
@@ -15,7 +16,7 @@ _TURN_S = 1.0
 
 @flow(
     name="alerts",
-    flow_run_name="alerts",
+    flow_run_name=stamped("alerts"),
     persist_result=False,
     on_failure=[hooks.trouble],
     on_crashed=[hooks.trouble],

@@ -5,18 +5,26 @@ from typing import Any, Literal
 
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from api.core.clock import system_clock
 from api.core.errors import Rejected
 from flows import hooks, wiring
+from flows.naming import stamped
 
 Kind = Literal["auto", "full", "incremental"]
 
 
+def run_name() -> str:
+    """`backup/2026-11-22-0200-full`."""
+    asked: dict[str, Any] = flow_run.get_parameters()
+    return f"{stamped('backup')()}-{asked.get('kind', 'auto')}"
+
+
 @flow(
     name="take-backup",
-    flow_run_name="{kind}",
+    flow_run_name=run_name,
     persist_result=False,
     on_failure=[hooks.trouble],
     on_crashed=[hooks.trouble],
@@ -37,7 +45,7 @@ def take_backup(
 
 @flow(
     name="retain-backups",
-    flow_run_name="retain",
+    flow_run_name=stamped("retain-backups"),
     persist_result=False,
     on_failure=[hooks.trouble],
     on_crashed=[hooks.trouble],

@@ -15,16 +15,12 @@ from api.core.evidence import service
 from api.core.evidence.report import LedgerReport
 from api.providers.evidence.bucket import LockedBucket
 from flows import hooks, reporting, wiring
-
-
-def run_name() -> str:
-    """`evidence/2026-11-22-0323`."""
-    return f"evidence/{system_clock():%Y-%m-%d-%H%M}"
+from flows.naming import stamped
 
 
 @flow(
     name="evidence",
-    flow_run_name=run_name,
+    flow_run_name=stamped("evidence"),
     persist_result=False,
     on_failure=[hooks.trouble],
     on_crashed=[hooks.trouble],

@@ -24,6 +24,7 @@ from api.core.founders import login
 from api.core.idempotency import service as idempotency
 from api.core.webhooks import retention
 from flows import hooks, preflight_tenant, wiring
+from flows.naming import stamped
 
 BEACON_MARGIN = timedelta(days=1)
 RUNS_KEPT = timedelta(days=2)
@@ -34,7 +35,7 @@ _RUNS_AT_ONCE = 200
 
 @flow(
     name="sweep",
-    flow_run_name="sweep",
+    flow_run_name=stamped("sweep"),
     persist_result=False,
     on_failure=[hooks.trouble],
     on_crashed=[hooks.trouble],
@@ -64,7 +65,7 @@ def sweep_now() -> list[str]:
 
 @flow(
     name="prune",
-    flow_run_name="prune",
+    flow_run_name=stamped("prune"),
     persist_result=False,
     on_failure=[hooks.trouble],
     on_crashed=[hooks.trouble],

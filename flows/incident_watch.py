@@ -11,11 +11,12 @@ from prefect.artifacts import create_table_artifact
 
 from api.core.incidents import reading
 from flows import hooks, watching, wiring
+from flows.naming import stamped
 
 
 @flow(
     name="incident-watch",
-    flow_run_name="watch",
+    flow_run_name=stamped("incident-watch"),
     persist_result=False,
     on_failure=[hooks.trouble],
     on_crashed=[hooks.trouble],

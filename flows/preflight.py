@@ -39,9 +39,9 @@ class SignOff(RunInput):
 
 
 def run_name() -> str:
-    """`2026-11-22-0300-ops`: when and on whose word."""
+    """`preflight/2026-11-22-0300-ops`: when and on whose word."""
     asked: dict[str, Any] = flow_run.get_parameters()
-    return f"{system_clock():%Y-%m-%d-%H%M}-{asked.get('trigger', 'ops')}"
+    return f"preflight/{system_clock():%Y-%m-%d-%H%M}-{asked.get('trigger', 'ops')}"
 
 
 @flow(

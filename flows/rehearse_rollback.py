@@ -16,7 +16,7 @@ from flows import hooks, rehearsal_wiring, wiring
 
 
 def run_name() -> str:
-    return f"{system_clock():%Y-%m-%d-%H%M}-rehearsal"
+    return f"rehearsal/{system_clock():%Y-%m-%d-%H%M}"
 
 
 @flow(

@@ -33,9 +33,9 @@ class Confirmation(RunInput):
 
 
 def run_name() -> str:
-    """`2026-11-22-0300-scheduled`."""
+    """`rotation/2026-11-22-0300-scheduled`."""
     asked: dict[str, Any] = flow_run.get_parameters()
-    return f"{system_clock():%Y-%m-%d-%H%M}-{asked.get('mode', 'scheduled')}"
+    return f"rotation/{system_clock():%Y-%m-%d-%H%M}-{asked.get('mode', 'scheduled')}"
 
 
 @flow(

@@ -15,6 +15,7 @@ from api.core.webhooks import totals
 from api.core.webhooks.dispatcher import Dispatcher, Ports
 from api.core.webhooks.standing import Standing, database_now, standing
 from flows import hooks, wiring
+from flows.naming import stamped
 
 SLICE_S = 40.0
 LOOP = "webhook-retries"
@@ -24,7 +25,7 @@ SILENCE = timedelta(minutes=4)
 
 @flow(
     name="webhook-retries",
-    flow_run_name="drain",
+    flow_run_name=stamped("webhook-retries"),
     persist_result=False,
     on_failure=[hooks.trouble],
     on_crashed=[hooks.trouble],

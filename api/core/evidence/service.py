@@ -49,6 +49,11 @@ def records(session: Session, stream: str) -> list[Record]:
     return list(_stream(session, stream))
 
 
+def ends(session: Session) -> Mapping[str, Head]:
+    """Every stream by name, with where it ends."""
+    return dict(sorted(heads(session).items()))
+
+
 def newest(session: Session, stream: str | None, limit: int) -> list[Record]:
     """Of one stream or of all, newest first."""
     where = "WHERE stream = :s" if stream else ""

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from api.core.clock import system_clock
 from api.core.drills import service as drills
+from api.core.drills.history import WEEK, History, history
 from api.core.drills.records import DrillStatus, DrillSummary
 from api.core.errors import FirstUserError
 from api.core.flags.rules import EVERYWHERE, FlagKey
@@ -29,6 +30,7 @@ router = APIRouter(prefix="/app/ops", include_in_schema=False)
 DRILL_DUE = timedelta(days=7)  # runbook section 2: weekly
 BACKUP_DUE = timedelta(days=1, hours=2)  # runbook section 2: daily
 _SHOWN = 20
+_WEEKS_SHOWN = 26
 Started = Annotated[str | None, Query(max_length=100)]
 
 
@@ -50,6 +52,7 @@ class DrillsView:
     last_passed: DrillSummary | None
     rto: TrendChart
     rpo: TrendChart
+    weeks: History
     waiting_for: str | None
     busy: bool
 
@@ -127,10 +130,11 @@ def backups_view(at: Services) -> Backups:
     return Backups(points[::-1], newest, ops.latest_restorable(points), "")
 
 
-def drills_view(at: Services, started: str | None) -> DrillsView:
+def drills_view(at: Services, started: str | None, now: datetime) -> DrillsView:
     with at.transaction() as session:
         recent = drills.recent(session, _SHOWN)
         passed = drills.last_passed(session)
+        past = drills.since(session, now - _WEEKS_SHOWN * WEEK)
     begun = any(drill.flow_run_id == started for drill in recent)
     waiting = started if started and not begun else None
     running = any(drill.status is DrillStatus.RUNNING for drill in recent)
@@ -140,6 +144,7 @@ def drills_view(at: Services, started: str | None) -> DrillsView:
         last_passed=passed,
         rto=_trend([(d, d.rto_seconds, d.rto_target) for d in in_time]),
         rpo=_trend([(d, d.rpo_seconds, d.rpo_target) for d in in_time]),
+        weeks=history(past, now, _WEEKS_SHOWN),
         waiting_for=waiting,
         busy=running or waiting is not None,
     )
@@ -191,7 +196,7 @@ def _state(at: Services, started: str | None) -> dict[str, object]:
         "at": at,
         "now": now,
         "due": {"drill": now - DRILL_DUE, "backup": now - BACKUP_DUE},
-        "view": drills_view(at, started),
+        "view": drills_view(at, started, now),
         "backups": backups_view(at),
     }
 
