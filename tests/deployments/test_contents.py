@@ -17,6 +17,7 @@ ROOT: Any = get_command(cli.everything())
 PRINT_NO_DATA = {
     "run": "becomes the part",
     "logs": "prints the log as it is",
+    "incidents export": "writes Markdown; `incidents show` has --json",
     "demo": "a performance for people; its proofs are the drill's, which has --json",
 }
 
