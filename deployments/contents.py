@@ -14,7 +14,18 @@ EXIT_CODES = """Exit codes: 0 done and good; 1 not good (a failed drill, an unhe
 1 the tool failed. Every command that prints data takes --json: one object on stdout, the rest on stderr."""
 
 PANELS: Mapping[str, Sequence[str]] = {
-    "1 · Infrastructure: the stack": ("up", "down", "status", "run", "logs", "release", "providers"),
+    "1 · Infrastructure: the stack": (
+        "up",
+        "down",
+        "status",
+        "run",
+        "logs",
+        "serve",
+        "migrate",
+        "deploy",
+        "release",
+        "providers",
+    ),
     "2 · Backup and restore": ("backups", "drill"),
     "3 · Settings": ("env",),
     "4 · Monitoring and alerting": ("alerts",),
