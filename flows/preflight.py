@@ -55,7 +55,7 @@ def run_name() -> str:
 def preflight(
     production_url: Address = "",
     staging_url: Address = "",
-    database_provider: Literal["", "embedded"] = "",
+    database_provider: Literal["", "embedded", "rds", "aurora", "neon", "supabase", "render", "railway"] = "",
     hosting_provider: Literal["", "local", "render", "railway", "fly", "ecs"] = "",
     sign_off: bool = False,
     trigger: Trigger = "ops",

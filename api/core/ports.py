@@ -84,13 +84,16 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True)
 class ProviderFact:
-    """Something about a copy that only its provider can know, held against what it should be."""
+    """Something about a copy that only its provider can know, held against what it should be.
+
+    `possible` is False for what the vendor has no way to do: neither held nor broken, but to be said."""
 
     name: str
     ok: bool
     expected: str
     observed: str
     fix: str = ""
+    possible: bool = True
 
 
 @dataclass(frozen=True, slots=True)

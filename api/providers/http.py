@@ -2,7 +2,8 @@
 
 `call` returns an answer below 300; everything else is an error that says whether to try again:
 
-    no connection, 429, 503     `Unavailable`   nothing was done; `wait_s` when it asks for patience
+    no connection, 429, 503     `Unavailable`   nothing was done; `wait_s` when it asks for patience; so are
+                                                the statuses that a vendor itself calls `busy`
     no or half an answer, 5xx   `TimedOut`      what was done is unknown
     any other status            `Rejected`      it said no; its words are in the message, redacted
 
@@ -15,8 +16,8 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -35,6 +36,7 @@ _FIXES = {
     401: "Check the token: it may have expired or been revoked.",
     403: "The token lacks a permission; docs/providers lists what is needed.",
 }
+Kind = TypeVar("Kind", dict[str, Any], list[Any])
 _PERSONAL = re.compile(r"[^\s<>\"']+@[^\s<>\"']+|\+?\d(?:[ ().-]?\d){4,}")
 
 
@@ -50,11 +52,13 @@ class VendorHttp:
         headers: dict[str, str] | None = None,
         transport: httpx.BaseTransport | None = None,
         patience_s: float = 0,
+        busy: Collection[int] = (),
         sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._provider = provider
         self._secrets = secrets
         self._patience_s = patience_s
+        self._busy = {429, 503, *busy}
         self._sleep = sleep or time.sleep
         self._client = httpx.Client(
             base_url=base_url, headers=headers, timeout=TIMEOUT, transport=transport, follow_redirects=False
@@ -96,7 +100,7 @@ class VendorHttp:
             raise self.error(Unavailable, operation, f"cannot be reached ({type(error).__name__})") from None
         except httpx.HTTPError as error:
             raise self.error(TimedOut, operation, f"gave no answer ({type(error).__name__})") from None
-        if answer.status_code in {429, 503}:
+        if answer.status_code in self._busy:
             raise self._unavailable(operation, answer)
         if answer.status_code >= 500:
             raise self.error(TimedOut, operation, f"answered {answer.status_code}")
@@ -124,11 +128,19 @@ class VendorHttp:
 
     def json(self, operation: str, answer: httpx.Response) -> dict[str, Any]:
         """The answer's object. Raises `TimedOut`: what was done is unknown when nobody can read it."""
+        return self._of(dict, operation, answer)
+
+    def items(self, operation: str, answer: httpx.Response) -> list[dict[str, Any]]:
+        """The answer's array of objects. Raises as `json` does."""
+        found = self._of(list, operation, answer)
+        return [item for item in found if isinstance(item, dict)]
+
+    def _of(self, kind: type[Kind], operation: str, answer: httpx.Response) -> Kind:
         try:
             found: Any = answer.json()
         except ValueError:
             found = None
-        if not isinstance(found, dict):
+        if not isinstance(found, kind):
             raise self.error(TimedOut, operation, "gave an answer that cannot be read")
         return found
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.settings.alerts import AlertSettings
+from api.settings.databases import DatabasesSettings
 from api.settings.deploy import DeploySettings
 from api.settings.drills import DrillSettings
 from api.settings.evidence import EvidenceSettings
@@ -27,6 +28,7 @@ from api.settings.tracing import TracingSettings
 __all__ = [
     "GROUPS",
     "AlertSettings",
+    "DatabasesSettings",
     "DeploySettings",
     "DrillSettings",
     "EvidenceSettings",
@@ -60,6 +62,7 @@ class Settings:
     tracing: TracingSettings
     evidence: EvidenceSettings
     deploy: DeploySettings
+    databases: DatabasesSettings
 
 
 GROUPS: Mapping[str, type[Group]] = {
@@ -76,6 +79,7 @@ GROUPS: Mapping[str, type[Group]] = {
     "tracing": TracingSettings,
     "evidence": EvidenceSettings,
     "deploy": DeploySettings,
+    "databases": DatabasesSettings,
 }
 
 
@@ -96,6 +100,7 @@ def load(env_file: Path | None = None) -> Settings:
         tracing=TracingSettings.read(file),
         evidence=EvidenceSettings.read(file),
         deploy=DeploySettings.read(file),
+        databases=DatabasesSettings.read(file),
     )
 
 

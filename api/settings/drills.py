@@ -7,11 +7,13 @@ from pydantic_settings import SettingsConfigDict
 
 from api.settings.group import Group
 
+DatabaseName = Literal["embedded", "rds", "aurora", "neon", "supabase", "render", "railway"]
+
 
 class DrillSettings(Group):
     model_config = SettingsConfigDict(env_prefix="FIRSTUSER_", extra="ignore")
 
-    database_provider: Literal["embedded"] = "embedded"
+    database_provider: DatabaseName = "embedded"
     hosting_provider: Literal["local", "render", "railway", "fly", "ecs"] = "local"
     reader_database_url: SecretStr = SecretStr(
         ""

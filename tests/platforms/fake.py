@@ -28,6 +28,10 @@ class Trouble:
     reply: Reply | None = None
     written: bool = False
     method: str = ""  # only requests of this method; any when empty
+    matches: Callable[["Asked"], bool] = lambda _asked: True
+
+    def hits(self, asked: "Asked") -> bool:
+        return self.method in {"", asked.method} and self.matches(asked)
 
 
 def too_many(**headers: str) -> Trouble:
@@ -58,6 +62,7 @@ class FakePlatform:
     `base`, as the vendor's do."""
 
     base = ""
+    kind = "application/json"
 
     def __init__(self) -> None:
         self.token = TOKEN
@@ -85,6 +90,12 @@ class FakePlatform:
         """The release that serves."""
         raise NotImplementedError
 
+    def read(self, content: bytes) -> Any:
+        return json.loads(content) if content else None
+
+    def write(self, body: Any) -> bytes:
+        return b"" if body is None else json.dumps(body).encode()
+
     def authorized(self, asked: Asked) -> bool:
         return asked.headers.get("authorization") == f"Bearer {self.token}"
 
@@ -93,7 +104,7 @@ class FakePlatform:
 
     def handle(self, asked: Asked) -> Reply | None:
         """None: no answer at all."""
-        trouble = next((one for one in self.troubles if one.method in {"", asked.method}), None)
+        trouble = next((one for one in self.troubles if one.hits(asked)), None)
         if trouble is not None:
             self.troubles.remove(trouble)
             if trouble.written:
@@ -130,7 +141,7 @@ def _handler(platform: FakePlatform) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
             path = parts.path.removeprefix(platform.base)
-            body = json.loads(content) if content else None
+            body = platform.read(content)
             asked = Asked(self.command, path, dict(parse_qsl(parts.query)), headers, body)
             url = f"http://{headers['host']}{self.path}"
             platform.asked.append(httpx.Request(self.command, url, headers=headers, content=content))
@@ -139,8 +150,8 @@ def _handler(platform: FakePlatform) -> type[BaseHTTPRequestHandler]:
                 platform.given.append(None)
                 self.close_connection = True
                 return
-            data = b"" if reply.body is None else json.dumps(reply.body).encode()
-            kind = {"content-type": "application/json"} if data else {}
+            data = platform.write(reply.body)
+            kind = {"content-type": platform.kind} if data else {}
             platform.given.append(httpx.Response(reply.status, headers=kind, content=data))
             self.send_response(reply.status)
             for name, value in {**kind, **reply.headers, "content-length": str(len(data))}.items():

@@ -101,7 +101,8 @@ def intend_database(
 def database_created(session: Session, drill_id: str, handle: Handle) -> None:
     plain = asdict(handle)
     plain["target_at"], plain["expires_at"] = handle.target_at.isoformat(), handle.expires_at.isoformat()
-    row(session, drill_id).database = plain
+    drill = row(session, drill_id)
+    drill.database, drill.target_time = plain, handle.target_at
 
 
 def handle(drill: Drill) -> Handle | None:

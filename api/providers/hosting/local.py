@@ -6,17 +6,22 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import httpx
 from dotenv import dotenv_values
 
-from api.core.errors import Conflict, NotFound, Refused, TimedOut
+from api.core.errors import Conflict, NotFound, TimedOut
 from api.core.ids import new_id
 from api.core.ports import Deploy, ServiceState
 from api.providers.hosting import releases
 from api.providers.hosting.loopback import ask
-from api.providers.hosting.pointer import Pointer, pointer_path, read_pointer, write_pointer
+from api.providers.hosting.pointer import (
+    Pointer,
+    pointer_path,
+    read_pointer,
+    without_password,
+    write_pointer,
+)
 from api.providers.hosting.supervisor import Supervisor
 from api.settings import Settings
 
@@ -54,11 +59,9 @@ class LocalHosting:
     ) -> str:
         """As in the port. `dsn` `own` points the service back at its own database."""
         self.base_url(service)
-        if urlsplit(dsn).password:
-            raise Refused("A pointer must not carry a password.", fix="Put it into the PGPASSFILE instead.")
         pointer = Pointer(
             deploy_id=new_id("dep"),
-            dsn=dsn,
+            dsn=without_password(self._state_dir, service, dsn),
             restored_copy=restored_copy,
             as_of=as_of.astimezone(UTC).isoformat() if as_of else None,
         )

@@ -1,12 +1,14 @@
 """What a local service serves from: `services/<service>.json` in the state folder, rewritten atomically.
 
-Holds no secret: passwords are found by `PGPASSFILE`. A service without a file serves from its own database.
+Holds no secret: passwords are found by `PGPASSFILE`, or in a file beside it that only we can read and that
+goes when the service goes home. A service without a file serves from its own database.
 """
 
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from api.core.errors import Conflict
 
@@ -70,7 +72,27 @@ def write_pointer(state_dir: Path, service: str, pointer: Pointer) -> None:
     draft.replace(path)
 
 
+def without_password(state_dir: Path, service: str, dsn: str) -> str:
+    """The URL with its password, if it has one, put into a file that it names instead."""
+    file = pointer_path(state_dir, service).with_suffix(".pgpass")
+    file.unlink(missing_ok=True)
+    parts = urlsplit(dsn)
+    if not parts.password:
+        return dsn
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    login = [
+        unquote(part).replace("\\", "\\\\").replace(":", "\\:")
+        for part in (parts.username or "", parts.password)
+    ]
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as passwords:
+        passwords.write(f"*:*:*:{':'.join(login)}\n")
+    place = f"{quote(unquote(parts.username or ''), safe='')}@{parts.netloc.rpartition('@')[2]}"
+    query = urlencode([*parse_qsl(parts.query), ("passfile", str(file))])
+    return urlunsplit(parts._replace(netloc=place, query=query))
+
+
 def forget_pointers(state_dir: Path) -> None:
     """Every service serves from its own database from its next start on."""
-    for path in (state_dir / "services").glob("*.json"):
-        path.unlink()
+    for kind in ("*.json", "*.pgpass"):
+        for path in (state_dir / "services").glob(kind):
+            path.unlink()

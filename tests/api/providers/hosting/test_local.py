@@ -7,10 +7,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from api.core.errors import NotFound, Refused, TimedOut
+from api.core.errors import NotFound, TimedOut
 from api.providers.hosting.local import LocalHosting
 from api.providers.hosting.pointer import read_pointer
 
@@ -107,8 +108,14 @@ def test_production_is_never_re_pointed(hosting: LocalHosting, staging: Staging)
     assert staging.restarted == []
 
 
-def test_a_password_is_refused_and_not_written(hosting: LocalHosting, tmp_path: Path) -> None:
-    with pytest.raises(Refused) as refused:
-        hosting.point("staging", "postgresql://app:planted@127.0.0.1/x")
-    assert "planted" not in str(refused.value)
-    assert not (tmp_path / "services").exists()
+def test_a_password_is_kept_in_a_file_of_its_own_until_the_service_goes_home(
+    hosting: LocalHosting, tmp_path: Path
+) -> None:
+    hosting.point("staging", "postgresql://app:pl%3Aanted@127.0.0.1/x?sslmode=require")
+    pointer = hosting.pointer("staging")
+    file = Path(parse_qs(urlsplit(pointer).query)["passfile"][0])
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("*:*:*:app:pl\\:anted\n", 0o600)
+    assert pointer.startswith("postgresql://app@127.0.0.1/x?sslmode=require&passfile=")
+    assert "anted" not in (tmp_path / "services" / "staging.json").read_text()
+    hosting.point("staging", "own")
+    assert not file.exists()
