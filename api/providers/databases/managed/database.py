@@ -15,12 +15,14 @@ from api.core.ports import (
     BackupPolicy,
     Handle,
     OnProgress,
+    Permission,
     Progress,
     ProviderFact,
     RestorePlan,
     RestorePoint,
     RestoreTarget,
 )
+from api.providers.access import tried
 from api.providers.databases.managed import addresses, checks
 from api.providers.databases.managed.vendor import Copy, State, Vendor
 
@@ -143,6 +145,15 @@ class ManagedDatabase:
 
     def backup_policy(self) -> BackupPolicy:
         return self._vendor.policy(self._clock())
+
+    def check_access(self) -> Sequence[Permission]:
+        untold = "only a drill shows; docs/providers/databases.md says what it needs"
+        return [
+            tried("read backups", self.backup_policy, lambda found: f"kept {found.retention_days:g} days"),
+            tried("read what can be restored", self.restore_points, lambda found: f"{len(found)} sources"),
+            tried("list copies", self._vendor.copies, lambda found: f"{len(found)} copies"),
+            Permission("make and delete copies", None, untold),
+        ]
 
     def _refuse_a_chosen_moment(self, target: RestoreTarget, point: RestorePoint) -> None:
         newest = point.latest or point.earliest

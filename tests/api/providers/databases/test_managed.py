@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from api.core.errors import Refused, Rejected, TimedOut
-from api.core.ports import DatabaseProvider, Handle, Progress, RestoreTarget
+from api.core.ports import AccessChecker, DatabaseProvider, Handle, Progress, RestoreTarget
 from api.core.preflight.judging.database import pitr, wal
 from api.core.preflight.records import State
 from api.providers.databases.embedded.cluster import Cluster
@@ -136,7 +136,12 @@ def test_one_that_is_still_being_made_is_destroyed_all_the_same(place: Place) ->
 
 
 def test_an_expired_token_is_refused_and_not_shown(place: Place) -> None:
+    assert isinstance(place.provider, AccessChecker)
+    assert [one.ok for one in place.provider.check_access()] == [True, True, True, None]
     place.fake.token = "another"
+    found = place.provider.check_access()
+    assert [one.ok for one in found] == [False, False, False, None]
+    assert TOKEN not in str(found)
     with pytest.raises(Rejected) as refused:
         place.provider.restore_points()
     assert refused.value.fix
