@@ -12,8 +12,8 @@ class DatabasesSettings(Group):
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
 
-    admin_database_url: SecretStr = Field(  # how drills check restored copies; "" is DATABASE_URL
-        default=SecretStr(""), validation_alias="FIRSTUSER_ADMIN_DATABASE_URL"
+    drill_admin_database_url: SecretStr = Field(  # how drills check restored copies; "" is DATABASE_URL
+        default=SecretStr(""), validation_alias="FIRSTUSER_DRILL_ADMIN_DATABASE_URL"
     )
     restore_timeout_seconds: float = Field(
         default=7200, gt=0, validation_alias="FIRSTUSER_RESTORE_TIMEOUT_SECONDS"

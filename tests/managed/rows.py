@@ -92,7 +92,7 @@ ROWS: Mapping[str, Row] = {
 def environment(name: str, fake: FakeVendor, admin_url: str, poll_s: float = 0.05) -> dict[str, str]:
     return {
         "FIRSTUSER_DATABASE_PROVIDER": name,
-        "FIRSTUSER_ADMIN_DATABASE_URL": admin_url,
+        "FIRSTUSER_DRILL_ADMIN_DATABASE_URL": admin_url,
         "FIRSTUSER_RESTORE_POLL_SECONDS": str(poll_s),
         "FIRSTUSER_RESTORE_TIMEOUT_SECONDS": "120",
         **ROWS[name].settings(fake),

@@ -38,7 +38,7 @@ def database_provider(settings: Settings) -> DatabaseProvider:
 
 def managed(settings: Settings, vendor: Vendor) -> ManagedDatabase:
     app = settings.platform.database_url.get_secret_value()
-    admin = settings.databases.admin_database_url.get_secret_value() or app
+    admin = settings.databases.drill_admin_database_url.get_secret_value() or app
     pace = Pace(settings.databases.restore_poll_seconds, settings.databases.restore_timeout_seconds)
     return ManagedDatabase(vendor, {"app": app, "admin": admin}, pace)
 

@@ -23,7 +23,7 @@ _CHECKED: LiteralString = """
             OR c.relkind = 'i' AND a.amname = 'btree' AND i.indisvalid AND i.indisready)
      ORDER BY 1
 """
-_WITHOUT = "Give the role of FIRSTUSER_ADMIN_DATABASE_URL the right to it, or drill without amcheck."
+_WITHOUT = "Let the role of FIRSTUSER_DRILL_ADMIN_DATABASE_URL do it, or drill without amcheck."
 
 
 def answers(url: str) -> bool:
