@@ -19,12 +19,17 @@ def decode(cursor: str | None) -> tuple[str, str]:
     if not cursor:
         return FIRST
     try:
-        user, integration = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        (user + integration).encode()  # halves of characters are in no cursor of ours
-    except (binascii.Error, ValueError, TypeError, RecursionError):
-        user = integration = None
-    if not isinstance(user, str) or not isinstance(integration, str):
-        raise Refused(
-            "The cursor is not one of ours.", fix="Start again without a cursor.", code="cursor_invalid"
-        )
-    return user, integration
+        match json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))):
+            case [str(user), str(integration)]:
+                (user + integration).encode()  # halves of characters are in no cursor of ours
+                return user, integration
+            case _:
+                raise _foreign()
+    except (binascii.Error, ValueError, RecursionError) as error:
+        raise _foreign() from error
+
+
+def _foreign() -> Refused:
+    return Refused(
+        "The cursor is not one of ours.", fix="Start again without a cursor.", code="cursor_invalid"
+    )

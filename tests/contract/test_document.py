@@ -36,6 +36,7 @@ ONLY_REFUSED = {
     "GET /api/founder/v1/ops/preflights/{preflight_id}",
     "POST /api/founder/v1/ops/preflights/{preflight_id}/sign-off",
     "POST /api/founder/v1/entries/{entry_id}/reject",
+    "POST /api/founder/v1/integrations/{integration_id}/secrets/try",
 }
 BODIES = {
     "/api/integration/v1/waitlist/start": {

@@ -60,6 +60,8 @@ def _misfit(params: Sequence[Any], words: Sequence[str], whole: bool) -> str:
         if not word.startswith("-"):
             given += 1
             continue
+        if word == "--help":
+            continue
         if word not in options:
             return f"no option {word}"
         named.add(options[word].name)

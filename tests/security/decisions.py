@@ -154,6 +154,8 @@ DECISIONS: tuple[Decision, ...] = (
         f"{_F}/spaces/{{slug}}/features/webhook_retries_paused",
         {"enabled": False, **_WHY},
     ),
+    _json(For.SPACE, "POST", f"{_F}/integrations/{{integration_id}}/secrets/try"),
+    _form(For.SPACE, f"{_SETUP}/secrets/try"),
     _json(For.SPACE, "POST", f"{_HOOKS}/test"),
     _json(For.SPACE, "POST", f"{_HOOKS}/endpoints", {"url": "https://hooks.example.com/x"}),
     _json(For.SPACE, "PATCH", f"{_HOOKS}/endpoints/{{endpoint_id}}", {"state": "enabled"}),
@@ -185,6 +187,7 @@ DECISIONS: tuple[Decision, ...] = (
     # the homepage's owner
     *_get(For.HOMEPAGE, f"{_F}/ops/flags/changes", f"{_F}/ops/alerts", f"{_F}/ops/alerts/{{alert_id}}"),
     *_get(For.HOMEPAGE, f"{_F}/ops/silences", "/app/ops/secrets", "/app/ops/incidents"),
+    *_get(For.HOMEPAGE, "/app/ops/evidence", "/app/ops/evidence/{record_id}"),
     *_get(For.HOMEPAGE, "/app/ops/incidents/{incident_id}", "/app/ops/incidents/{incident_id}/postmortem.md"),
     _json(For.HOMEPAGE, "PATCH", f"{_F}/ops/flags/webhook_retries_paused", {"enabled": False, **_WHY}),
     _json(For.HOMEPAGE, "POST", f"{_F}/ops/alerts/test"),

@@ -135,7 +135,7 @@ def _things(
     return given, {"Authorization": f"Bearer {widget}", "Widget-Origin": ORIGIN}
 
 
-_PLATFORMS = ("drill", "preflight", "waiver", "alert", "silence", "rotation", "incident")
+_PLATFORMS = ("drill", "preflight", "waiver", "alert", "silence", "rotation", "incident", "record")
 """Whose things are the platform's: for whom their routes are does not depend on which."""
 
 
