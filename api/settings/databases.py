@@ -12,7 +12,7 @@ class DatabasesSettings(Group):
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
 
-    drill_admin_database_url: SecretStr = Field(  # how drills check restored copies; "" is DATABASE_URL
+    drill_admin_database_url: SecretStr = Field(  # who checks and opens restored copies
         default=SecretStr(""), validation_alias="FIRSTUSER_DRILL_ADMIN_DATABASE_URL"
     )
     restore_timeout_seconds: float = Field(

@@ -16,6 +16,7 @@ from api.core.errors import FirstUserError, Rejected
 from api.core.ports import DatabaseProvider, RestoreTarget
 from api.providers.databases.embedded.cluster import Cluster
 from api.providers.databases.embedded.passwords import read_passwords
+from api.providers.databases.managed import addresses
 from api.providers.databases.registry import database_provider
 from api.settings import DatabasesSettings, PlatformsSettings
 from tests.contracts.test_secret_stores import problems
@@ -68,7 +69,8 @@ def played(request: pytest.FixtureRequest, cluster: Cluster, tmp_path: Path) -> 
     fake = ROWS[name].fake(Lent(port), read_passwords(cluster.home.pgpass))
     with on_loopback(fake):
         url = cluster.dsn("admin").replace("127.0.0.1", "localhost")
-        given = {"DATABASE_URL": url, **environment(name, fake, url, poll_s=0.01)}
+        app = addresses.with_login(url, "shop_a", "never asked for")
+        given = {"DATABASE_URL": app, **environment(name, fake, url, poll_s=0.01)}
         story(database_provider(settings_from(given, tmp_path)), fake)
         yield fake
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from api.core.clock import system_clock
@@ -19,9 +20,13 @@ from api.core.drills.drilling import Drilling
 from api.core.drills.records import DrillStatus
 from api.core.drills.undo import sweep
 from api.db.engine import Engine, session_scope
+from api.providers.databases import copy_login
 from api.providers.databases.embedded.cluster import Cluster
 from api.providers.databases.embedded.passwords import read_passwords
+from api.providers.databases.logins import Logins
+from api.providers.databases.managed import addresses
 from tests.crash.managed_drill import NO_BLOW, Arena, Blow, Staging, Struck, Told, use
+from tests.managed.logins import GROUP, LOGIN, PASSWORD, production
 from tests.managed.places import Lent
 from tests.managed.rows import ROWS, environment, settings_from
 from tests.managed.vendor import FakeVendor
@@ -66,15 +71,18 @@ class Ground:
 
 @contextmanager
 def ground(name: str, engine: Engine, cluster: Cluster, folder: Path) -> Iterator[Ground]:
-    with session_scope(engine) as session:
-        write_fingerprint(session, system_clock() - timedelta(seconds=20))
     dsn = engine.url.render_as_string(hide_password=False).replace("postgresql+psycopg", "postgresql")
-    production = dsn.replace("127.0.0.1", "localhost")  # the vendor's copy must be another place
     port = engine.url.port
     assert port is not None
     fake = ROWS[name].fake(Lent(port), read_passwords(cluster.home.pgpass))
-    with on_loopback(fake):
-        given = {"DATABASE_URL": production, **environment(name, fake, production, poll_s=0.005)}
+    with on_loopback(fake), production(cluster):
+        with psycopg.connect(dsn, autocommit=True) as lent:  # production's own server: opened once for all
+            copy_login.admit(Logins(lent), GROUP, "of an earlier copy")
+        with session_scope(engine) as session:
+            write_fingerprint(session, system_clock() - timedelta(seconds=20))
+        admin = dsn.replace("127.0.0.1", "localhost")  # the vendor's copy must be another place
+        app = addresses.with_login(admin, LOGIN, PASSWORD)
+        given = {"DATABASE_URL": app, **environment(name, fake, admin, poll_s=0.005)}
         settings = settings_from(given, folder)
         told = Told(dsn, settings, folder / "staging.json", every_write=name == EVERY_WRITE)
         yield Ground(Arena(), fake, told, engine, use(told, Struck(0), Struck(0)))

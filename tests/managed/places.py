@@ -10,6 +10,7 @@ from api.core.clock import system_clock
 from api.core.errors import FirstUserError
 from api.core.ports import Handle, RestoreTarget
 from api.providers.databases.embedded.provider import EmbeddedDatabase
+from api.providers.databases.embedded.replay import open_for_writing
 
 
 class Places(Protocol):
@@ -40,7 +41,8 @@ class Lent:
 
 
 class Restored:
-    """From the real backups of an embedded database, replayed to the moment and opened. `at` None: newest."""
+    """From the real backups of an embedded database, replayed to the moment and opened as vendors do: with
+    the logins and passwords of that day. `at` None: newest."""
 
     def __init__(self, database: Callable[[], EmbeddedDatabase]) -> None:
         self._make = database
@@ -59,7 +61,7 @@ class Restored:
             expires = system_clock() + timedelta(hours=1)
             handle = database.restore(plan, name, expires, lambda _progress: None)
             database.wait(handle, lambda _progress: None)
-            database.promote(handle)
+            open_for_writing(database.dsn(handle, "admin"))
             self._ports[name] = int(handle.details["port"])
         except FirstUserError as error:
             self._ports[name] = error

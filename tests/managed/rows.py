@@ -1,5 +1,6 @@
 """A row per vendor: its fake, the settings that lead to it, and what its drill has to be told."""
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -102,5 +103,6 @@ def environment(name: str, fake: FakeVendor, admin_url: str, poll_s: float = 0.0
 def settings_from(values: Mapping[str, str], folder: Path) -> Settings:
     """As a process reads them from its file."""
     file = folder / "vendor.env"
-    file.write_text("".join(f"{name}='{value}'\n" for name, value in values.items()))
+    given = {"FIRSTUSER_DATA_KEY": b64encode(bytes(32)).decode(), **values}
+    file.write_text("".join(f"{name}='{value}'\n" for name, value in given.items()))
     return load(file)

@@ -17,8 +17,9 @@ from psycopg import sql
 from api.core.errors import Rejected
 
 _POLL_S = 0.2
-_LETTERS = ("_a", "_b")
+LETTERS = ("_a", "_b")
 PROVIDER = "postgres"
+_PLAIN_ONLY = "plaintext passwords"  # Neon: "Neon only supports being given plaintext passwords"
 _NAMES: LiteralString = "SELECT coalesce(nullif(application_name, ''), '?') FROM pg_stat_activity a"
 _END: LiteralString = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity a"
 _OF: LiteralString = """
@@ -32,7 +33,7 @@ _IDLE: LiteralString = """
 
 def group_of(role: str) -> str:
     """Of `app_a`, `app_b` and of `app` itself: `app`."""
-    return role[:-2] if role.endswith(_LETTERS) else role
+    return role[:-2] if role.endswith(LETTERS) else role
 
 
 def next_of(role: str) -> str:
@@ -48,11 +49,12 @@ def verifier(connection: psycopg.Connection[Any], role: str, password: str) -> s
 @dataclass(frozen=True, slots=True)
 class Logins:
     """`connection`: in autocommit, of a role that may make roles. `spared`: the advisory lock whose holder is
-    not counted and not ended. Every call may be repeated. Raises `Rejected` where the server does not allow
-    it."""
+    not counted and not ended. `setting`: what names the administrator. Every call may be repeated. Raises
+    `Rejected` where the server does not allow it."""
 
     connection: psycopg.Connection[Any]
     spared: int = 0
+    setting: str = "FIRSTUSER_ADMIN_DATABASE_URL"
 
     def allow(self, role: str, group: str, password: str) -> None:
         """`role` logs in with `password` from now on, and with no other, as a member of `group`."""
@@ -62,8 +64,7 @@ class Logins:
         if not self._one("SELECT 1 WHERE pg_has_role(%s, %s, 'SET')", role, group):
             self._do(sql.SQL("GRANT {} TO {}").format(of, name))
         self._do(sql.SQL("ALTER ROLE {} SET role = {}").format(name, sql.Literal(group)))
-        secret = sql.Literal(verifier(self.connection, role, password))
-        self._do(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(name, secret))
+        self._give(name, verifier(self.connection, role, password), password)
 
     def forbid(self, role: str) -> None:
         """Nobody logs in as `role` any more; sessions that there are go on."""
@@ -87,27 +88,36 @@ class Logins:
             self._all(_END + _OF + _IDLE, role, self.spared)
         return len(self._all(_END + _OF, role, self.spared))
 
+    def _give(self, role: sql.Identifier, kept: str, password: str) -> None:
+        """As a verifier; itself where the server takes nothing else."""
+        login = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
+        try:
+            self._do(login.format(role, sql.Literal(kept)))
+        except psycopg.errors.InternalError_ as error:
+            if _PLAIN_ONLY not in str(error):
+                raise
+            self._do(login.format(role, sql.Literal(password)))
+
     def _do(self, statement: sql.Composed) -> None:
         try:
             self.connection.execute(statement)
         except psycopg.errors.InsufficientPrivilege as error:
-            raise _not_allowed(error) from None
+            raise self._not_allowed(error) from None
 
     def _all(self, query: LiteralString, *values: str | int) -> list[tuple[Any, ...]]:
         try:
             return self.connection.execute(query, values).fetchall()
         except psycopg.errors.InsufficientPrivilege as error:
-            raise _not_allowed(error) from None
+            raise self._not_allowed(error) from None
 
     def _one(self, query: LiteralString, *values: str | int) -> bool:
         return bool(self._all(query, *values))
 
-
-def _not_allowed(error: psycopg.Error) -> Rejected:
-    return Rejected(
-        f"The administrator may not do that: {error.diag.message_primary or type(error).__name__}.",
-        provider=PROVIDER,
-        operation="change login",
-        fix="FIRSTUSER_ADMIN_DATABASE_URL needs a role with CREATEROLE, ADMIN OPTION on the app's role, and"
-        " pg_signal_backend.",
-    )
+    def _not_allowed(self, error: psycopg.Error) -> Rejected:
+        return Rejected(
+            f"The administrator may not do that: {error.diag.message_primary or type(error).__name__}.",
+            provider=PROVIDER,
+            operation="change login",
+            fix=f"{self.setting} needs a role with CREATEROLE, ADMIN OPTION on the app's roles, and"
+            " pg_signal_backend.",
+        )

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from api.core.crypto import Signer
 from api.core.errors import Refused
 from api.core.ports import DatabaseProvider
 from api.providers.databases.embedded.provider import EmbeddedDatabase
@@ -19,6 +20,7 @@ from api.providers.databases.render import RenderPostgres
 from api.providers.databases.supabase import Supabase
 from api.providers.platforms.railway import Railway, token_header
 from api.settings import Settings
+from api.settings.rings import DATA_KEY, rings
 
 DATABASES: dict[str, Callable[[Settings], DatabaseProvider]] = {
     "embedded": EmbeddedDatabase.from_settings,
@@ -38,9 +40,20 @@ def database_provider(settings: Settings) -> DatabaseProvider:
 
 def managed(settings: Settings, vendor: Vendor) -> ManagedDatabase:
     app = settings.platform.database_url.get_secret_value()
-    admin = settings.databases.drill_admin_database_url.get_secret_value() or app
+    admin = settings.databases.drill_admin_database_url.get_secret_value()
     pace = Pace(settings.databases.restore_poll_seconds, settings.databases.restore_timeout_seconds)
-    return ManagedDatabase(vendor, {"app": app, "admin": admin}, pace)
+    return ManagedDatabase(vendor, app, admin, copy_password(settings), pace)
+
+
+def copy_password(settings: Settings) -> Callable[[str], str]:
+    """Of the login that a copy gets, by the copy's name: kept nowhere, made from the data key each time."""
+
+    def password(copy: str) -> str:
+        keys = rings(settings.platform, settings.service).get(DATA_KEY, [])
+        (key,) = _needed(FIRSTUSER_DATA_KEY=next(iter(keys), ""))
+        return Signer([key], "drill-copy-login").sign(copy).hex()
+
+    return password
 
 
 def rds(settings: Settings) -> Vendor:

@@ -20,7 +20,8 @@ from api.core.ports import (
     RestorePoint,
     RestoreTarget,
 )
-from api.providers.databases.embedded import facts, roles
+from api.providers.databases import copy_login
+from api.providers.databases.embedded import facts
 from api.providers.databases.embedded.base_backups import BaseBackups
 from api.providers.databases.embedded.catalogue import Catalogue
 from api.providers.databases.embedded.cluster import Cluster, connection_url
@@ -30,8 +31,9 @@ from api.providers.databases.embedded.passwords import ensure_passwords
 from api.providers.databases.embedded.processes import PROVIDER
 from api.providers.databases.embedded.reach import Located, Reach
 from api.providers.databases.embedded.replay import open_for_writing, wait_for_target
-from api.providers.databases.embedded.roles import PRODUCTION
+from api.providers.databases.embedded.roles import APP, PRODUCTION
 from api.providers.databases.embedded.wal_files import PREFIX, WalFiles
+from api.providers.databases.logins import Logins
 from api.providers.stores import open_store
 from api.settings import Settings
 
@@ -88,12 +90,12 @@ class EmbeddedDatabase:
     def promote(self, handle: Handle) -> None:
         admin = self._dsn(handle, "admin", "postgres")
         open_for_writing(admin)
-        password = ensure_passwords(self.cluster.home.pgpass, [roles.COPY])[roles.COPY]
+        password = ensure_passwords(self.cluster.home.pgpass, [copy_login.COPY])[copy_login.COPY]
         with psycopg.connect(admin, autocommit=True) as connection:
-            roles.admit_to_copy(connection, password)
+            copy_login.admit(Logins(connection), APP, password)
 
     def dsn(self, handle: Handle, role: str) -> str:
-        return self._dsn(handle, roles.COPY if role == "app" else role, PRODUCTION)
+        return self._dsn(handle, copy_login.COPY if role == "app" else role, PRODUCTION)
 
     def destroy(self, handle: Handle) -> None:
         self._copies.destroy(handle.name)

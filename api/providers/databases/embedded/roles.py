@@ -3,7 +3,7 @@
 firstuser_admin   superuser           firstuser_app     what the API connects as: DML, no DDL
 firstuser_owner   owns the schema     firstuser_reader  reads everything: what a drill compares with
 firstuser_backup  replication         prefect           owns the database `prefect`
-firstuser_copy    as the app on a restored copy, and nowhere else: `admit`
+firstuser_copy    as the app on a restored copy, and nowhere else (`api.providers.databases.copy_login`)
 
 From its first rotation on the app logs in as `firstuser_app_a` or `_b` (`api.providers.databases.logins`).
 """
@@ -13,14 +13,14 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
-from api.providers.databases.logins import Logins, verifier
+from api.providers.databases.copy_login import COPY
+from api.providers.databases.logins import verifier
 
 ADMIN = "firstuser_admin"
 OWNER = "firstuser_owner"
 APP = "firstuser_app"
 READER = "firstuser_reader"
 BACKUP = "firstuser_backup"
-COPY = "firstuser_copy"
 PREFECT = "prefect"
 ALL = (ADMIN, OWNER, APP, READER, BACKUP, COPY, PREFECT)
 
@@ -52,15 +52,6 @@ def ensure_roles(connection: psycopg.Connection, passwords: dict[str, str]) -> N
     connection.execute(
         sql.SQL("GRANT pg_read_all_data, pg_read_all_stats TO {}").format(sql.Identifier(READER))
     )
-
-
-def admit_to_copy(connection: psycopg.Connection, password: str) -> None:
-    """On a restored copy: the app's logins are those of the backup's day, whose passwords are nobody's any
-    more, or somebody's who stole them. They end, and the copy gets a login that production has never had."""
-    logins = "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname ~ %s"
-    for (role,) in connection.execute(logins, [f"^{APP}(_[ab])?$"]).fetchall():
-        connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(sql.Identifier(role)))
-    Logins(connection).allow(COPY, APP, password)
 
 
 def ensure_databases(connection: psycopg.Connection) -> None:

@@ -1,8 +1,9 @@
-"""Production's URL, made to lead to a copy. A copy holds production's roles with their passwords."""
+"""Production's URL, made to lead to a copy, and whose login it names."""
 
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 _OF_THE_PLACE = {"host", "hostaddr", "port", "options", "target_session_attrs"}
+_OF_THE_LOGIN = {"user", "password", "passfile"}
 
 
 def moved(url: str, host: str, port: int) -> str:
@@ -15,13 +16,29 @@ def moved(url: str, host: str, port: int) -> str:
 
 
 def with_password(url: str, password: str) -> str:
+    return with_login(url, user(url), password)
+
+
+def with_login(url: str, role: str, password: str) -> str:
+    """As somebody else: nothing of the login before is left in it."""
     parts = urlsplit(url)
-    login = f"{quote(user(url), safe='')}:{quote(password, safe='')}"
-    return urlunsplit(parts._replace(netloc=f"{login}@{parts.netloc.rpartition('@')[2]}"))
+    query = [(name, value) for name, value in parse_qsl(parts.query) if name not in _OF_THE_LOGIN]
+    secret = f":{quote(password, safe='')}" if password else ""
+    netloc = f"{quote(role, safe='')}{secret}@{parts.netloc.rpartition('@')[2]}"
+    return urlunsplit(parts._replace(netloc=netloc, query=urlencode(query)))
+
+
+def like(url: str, another: str) -> str:
+    """`url` with the login of `another`, wherever that has its password."""
+    parts = urlsplit(another)
+    made = with_login(url, user(another), unquote(parts.password or ""))
+    login = [(name, value) for name, value in parse_qsl(parts.query) if name in _OF_THE_LOGIN]
+    query = urlencode([*parse_qsl(urlsplit(made).query), *login])
+    return urlunsplit(urlsplit(made)._replace(query=query))
 
 
 def user(url: str) -> str:
-    return urlsplit(url).username or ""
+    return unquote(urlsplit(url).username or "")
 
 
 def database(url: str) -> str:

@@ -23,7 +23,9 @@ from api.core.ports import (
     RestoreTarget,
 )
 from api.providers.access import tried
-from api.providers.databases.managed import addresses, checks
+from api.providers.databases.copy_login import COPY
+from api.providers.databases.logins import group_of
+from api.providers.databases.managed import addresses, checks, opening
 from api.providers.databases.managed.vendor import Copy, State, Vendor
 
 LOOKS = 5
@@ -44,14 +46,23 @@ class Pace:
 
 
 class ManagedDatabase:
-    """`roles`: production's URL as each role connects to it, `app` and `admin`."""
+    """`app` and `admin`: production's URL as these roles connect to it. `password`: of the login that a copy
+    gets, by the copy's name."""
 
     def __init__(
-        self, vendor: Vendor, roles: dict[str, str], pace: Pace, clock: Clock = system_clock
+        self,
+        vendor: Vendor,
+        app: str,
+        admin: str,
+        password: Callable[[str], str],
+        pace: Pace,
+        clock: Clock = system_clock,
     ) -> None:
         self.name = vendor.name
         self._vendor = vendor
-        self._roles = roles
+        self._app = app
+        self._admin = admin
+        self._password = password
         self._pace = pace
         self._clock = clock
 
@@ -63,6 +74,7 @@ class ManagedDatabase:
 
     def locate(self, target: RestoreTarget) -> RestorePlan:
         """Vendors take whole seconds: the next one, or the one before where that is too new."""
+        opening.require_admin(self._app, self._admin)
         points = self.restore_points()
         for point in points:
             self._refuse_a_chosen_moment(target, point)
@@ -103,14 +115,20 @@ class ManagedDatabase:
             self._pace.sleep(self._pace.poll_s)
 
     def promote(self, handle: Handle) -> None:
-        """It is handed out open."""
+        """It is handed out open: what it lacks is a login that is nobody else's."""
+        opening.require_admin(self._app, self._admin)
+        group = group_of(addresses.user(self._app))
+        opening.open_copy(self.dsn(handle, "admin"), group, self._password(handle.name), self.name)
 
     def dsn(self, handle: Handle, role: str) -> str:
-        """Raises `Rejected` rather than lead anybody to production itself."""
-        url = self._vendor.address(self._one(handle.name), self._roles[role])
-        if any(addresses.place(url) == addresses.place(source) for source in self._roles.values()):
+        """The app has the copy's own login, at the place where the app reaches it. Raises `Rejected` rather
+        than lead anybody to production itself."""
+        # vendors are asked for the administrator alone: they may not know the app's login of that day
+        asked = addresses.like(self._app, self._admin) if role == "app" else self._admin
+        url = self._vendor.address(self._one(handle.name), asked)
+        if addresses.place(url) in {addresses.place(self._app), addresses.place(self._admin)}:
             raise self._error(Rejected, "connect", f"gives production's own address for {handle.name}")
-        return url
+        return addresses.with_login(url, COPY, self._password(handle.name)) if role == "app" else url
 
     def verify(self, handle: Handle) -> Sequence[ProviderFact]:
         facts = self._vendor.facts(self._one(handle.name))
@@ -153,7 +171,14 @@ class ManagedDatabase:
             tried("read what can be restored", self.restore_points, lambda found: f"{len(found)} sources"),
             tried("list copies", self._vendor.copies, lambda found: f"{len(found)} copies"),
             Permission("make and delete copies", None, untold),
+            self._opener(),
         ]
+
+    def _opener(self) -> Permission:
+        what = "give a copy a login of its own"
+        missing = opening.missing_admin(self._app, self._admin)
+        said = missing or f"{addresses.user(self._admin)} is to do it; only a drill shows"
+        return Permission(what, False if missing else None, said, opening.FIX if missing else "")
 
     def _refuse_a_chosen_moment(self, target: RestoreTarget, point: RestorePoint) -> None:
         newest = point.latest or point.earliest
@@ -219,7 +244,7 @@ class ManagedDatabase:
         if copy.state is not State.READY:
             return False
         try:
-            url = self._vendor.address(copy, self._roles["admin"])
+            url = self._vendor.address(copy, self._admin)
         except (Unavailable, TimedOut):
             return False
         return checks.answers(url)

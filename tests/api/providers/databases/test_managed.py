@@ -2,21 +2,25 @@
 lost is found, what must not be is refused."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from api.core.errors import Refused, Rejected, TimedOut
 from api.core.ports import AccessChecker, DatabaseProvider, Handle, Progress, RestoreTarget
 from api.core.preflight.judging.database import pitr, wal
 from api.core.preflight.records import State
+from api.db.address import login_of, opens
 from api.providers.databases.embedded.cluster import Cluster
 from api.providers.databases.embedded.passwords import read_passwords
 from api.providers.databases.registry import database_provider
 from api.settings import Settings
+from tests.managed.logins import LOGIN, production
 from tests.managed.places import Lent
 from tests.managed.rows import ROWS, environment, settings_from
 from tests.managed.vendor import FakeVendor
@@ -55,10 +59,7 @@ def place(request: pytest.FixtureRequest, cluster: Cluster, tmp_path: Path) -> I
     port = cluster.running_port
     assert port is not None
     fake = ROWS[name].fake(Lent(port), read_passwords(cluster.home.pgpass))
-    with on_loopback(fake):
-        urls = {
-            role: cluster.dsn(role).replace("127.0.0.1", "localhost") for role in ("app", "admin")
-        }  # as if production were elsewhere
+    with on_loopback(fake), production(cluster) as urls:
         given = {"DATABASE_URL": urls["app"], **environment(name, fake, urls["admin"], poll_s=0.01)}
         settings = settings_from(given, tmp_path)
         yield Place(fake, database_provider(settings), settings, ROWS[name].reach)
@@ -71,9 +72,10 @@ def test_a_copy_is_made_once_stands_and_goes_without_a_trace(place: Place) -> No
     assert (again.name, again.details) == (handle.name, handle.details)
     place.provider.wait(handle, silent)
     place.provider.promote(handle)
-    for role in ("app", "admin"):
+    place.provider.promote(handle)
+    for role, whom in {"app": ("firstuser_copy", "shop"), "admin": ("firstuser_admin",) * 2}.items():
         with psycopg.connect(place.provider.dsn(handle, role)) as connection:
-            assert connection.execute("SELECT current_user").fetchone() == (f"firstuser_{role}",)
+            assert connection.execute("SELECT session_user, current_user").fetchone() == whom
     assert [fact for fact in place.provider.verify(handle) if fact.possible and not fact.ok] == []
     assert place.provider.amcheck(handle).ok
     (orphan,) = place.provider.orphans(now())
@@ -137,10 +139,10 @@ def test_one_that_is_still_being_made_is_destroyed_all_the_same(place: Place) ->
 
 def test_an_expired_token_is_refused_and_not_shown(place: Place) -> None:
     assert isinstance(place.provider, AccessChecker)
-    assert [one.ok for one in place.provider.check_access()] == [True, True, True, None]
+    assert [one.ok for one in place.provider.check_access()] == [True, True, True, None, None]
     place.fake.token = "another"
     found = place.provider.check_access()
-    assert [one.ok for one in found] == [False, False, False, None]
+    assert [one.ok for one in found] == [False, False, False, None, None]
     assert TOKEN not in str(found)
     with pytest.raises(Rejected) as refused:
         place.provider.restore_points()
@@ -160,7 +162,7 @@ def test_copies_of_another_database_are_not_ours(place: Place) -> None:
 def test_production_is_never_handed_out_as_a_copy(place: Place, cluster: Cluster, tmp_path: Path) -> None:
     handle = place.restored()
     place.provider.wait(handle, silent)
-    platform = place.settings.platform.model_copy(update={"database_url": _secret(cluster.dsn("app"))})
+    platform = place.settings.platform.model_copy(update={"database_url": SecretStr(cluster.dsn("app"))})
     with pytest.raises(Rejected, match="production's own address"):
         database_provider(replace(place.settings, platform=platform)).dsn(handle, "app")
 
@@ -192,13 +194,48 @@ def test_the_same_second_counts_when_it_is_too_new_to_round_up(place: Place) -> 
     assert plan.target.at <= later.latest
 
 
+def test_the_logins_of_its_day_end_on_a_copy(place: Place, cluster: Cluster) -> None:
+    """Nothing that the vendor knows of the app's login is needed, and its password is worth nothing there."""
+    before = place.settings.platform.database_url.get_secret_value().replace("localhost", "127.0.0.1")
+    assert opens(before)
+    handle = place.restored()
+    place.provider.wait(handle, silent)
+    with logging_statements(cluster):
+        place.provider.promote(handle)
+    assert not opens(before)
+    asked = " ".join(str(request.url) for request in place.fake.asked)
+    password = login_of(place.provider.dsn(handle, "app"))[1]
+    assert LOGIN not in asked
+    assert len(password) == 64
+    log = cluster.home.log.read_text()
+    assert 'ALTER ROLE "firstuser_copy" LOGIN PASSWORD' in log
+    assert password not in asked + log
+    assert login_of(place.provider.dsn(handle, "admin"))[1] != password
+
+
+@contextmanager
+def logging_statements(cluster: Cluster) -> Iterator[None]:
+    with psycopg.connect(cluster.dsn("admin"), autocommit=True) as admin:
+        admin.execute("ALTER ROLE firstuser_admin SET log_statement = 'all'")
+        yield
+        admin.execute("ALTER ROLE firstuser_admin RESET log_statement")
+
+
+@pytest.mark.parametrize("admin", ["", "postgresql://shop_b:secret@localhost/firstuser"])
+def test_without_an_administrator_nothing_is_made(place: Place, admin: str) -> None:
+    databases = place.settings.databases.model_copy(update={"drill_admin_database_url": SecretStr(admin)})
+    provider = database_provider(replace(place.settings, databases=databases))
+    with pytest.raises(Refused, match="FIRSTUSER_DRILL_ADMIN_DATABASE_URL") as refused:
+        provider.locate(RestoreTarget(place.moment - place.reach))
+    assert refused.value.code == "no_drill_admin"
+    assert refused.value.fix
+    assert isinstance(provider, AccessChecker)
+    assert provider.check_access()[-1].ok is False
+    assert "secret" not in str(refused.value) + str(provider.check_access())
+    assert list(provider.orphans(now())) == []
+
+
 @pytest.mark.parametrize("name", ROWS)
 def test_what_is_not_set_is_named(name: str, tmp_path: Path) -> None:
     with pytest.raises(Refused, match=ROWS[name].needs):
         database_provider(settings_from({"FIRSTUSER_DATABASE_PROVIDER": name}, tmp_path))
-
-
-def _secret(url: str) -> object:
-    from pydantic import SecretStr
-
-    return SecretStr(url)
