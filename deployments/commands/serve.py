@@ -48,6 +48,14 @@ def dispatcher() -> None:
 
 
 @app.command()
+def beacon() -> None:
+    """Writes what restore drills measure by into production's database. One is enough."""
+    from deployments.local.beacon import main
+
+    main()
+
+
+@app.command()
 def watcher() -> None:
     """Pages when the API or its database is down. Best beside another provider than theirs."""
     from deployments.watcher import main

@@ -20,8 +20,6 @@ from api.core.clock import system_clock
 from api.core.drills.beacons import write_beacon, write_fingerprint
 from api.db.engine import Engine, make_engine, session_scope
 from api.following import followed
-from api.providers.databases.embedded.cluster import Cluster
-from api.providers.databases.embedded.pace import ArchivePace
 from api.settings import Settings, load, named_file
 
 NAME = "beacon"
@@ -79,6 +77,16 @@ class BeaconLoop:
             log.warning("not written", what=what, error=type(error).__name__)
 
 
+def archive_pace(settings: Settings) -> Callable[[], bool]:
+    """A vendor archives by itself, and lets nobody see to it."""
+    if settings.drills.database_provider != "embedded":
+        return lambda: False
+    from api.providers.databases.embedded.cluster import Cluster
+    from api.providers.databases.embedded.pace import ArchivePace
+
+    return ArchivePace(Cluster.from_settings(settings)).keep
+
+
 def main() -> None:
     """Beat until SIGTERM."""
     settings = load()
@@ -86,7 +94,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
     engine = make_engine(followed(settings, named_file()), pool_size=1, application_name="beacon")
-    loop = BeaconLoop(engine, settings, ArchivePace(Cluster.from_settings(settings)).keep)
+    loop = BeaconLoop(engine, settings, archive_pace(settings))
     log.info("beating", every_seconds=settings.drills.beacon_interval_seconds)
     while not stop.is_set():
         loop.beat(system_clock())

@@ -1,19 +1,22 @@
 """What `up` and `down` do to the databases: migrations, the first data, the first backup, no copy left.
 
-The provider is imported late: `status` and `logs` have no use for it.
+The stack's database is the embedded one, whichever vendor drills restore at: `up` and `down` ask nobody else.
+Its provider is imported late: `status` and `logs` have no use for it.
 """
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import psycopg
 
-from api.core.errors import Refused
-from api.core.ports import BackupKeeper, DatabaseProvider
 from api.db.address import login_of, opens
 from api.db.migrate import upgrade
 from deployments.local.environment import ENVIRONMENTS, database_url, read_env_file
 from deployments.local.seed import SeedReport, seed
 from deployments.local.stack import Stack
+
+if TYPE_CHECKING:
+    from api.providers.databases.embedded.provider import EmbeddedDatabase
 
 OWNER = "firstuser_owner"
 ADMIN = "firstuser_admin"
@@ -47,25 +50,24 @@ def seed_once(stack: Stack) -> SeedReport:
 
 def first_backup(stack: Stack) -> bool:
     """Without one, nothing could be restored before the first scheduled backup. True when taken."""
-    database = _provider(stack)
+    database = _embedded(stack)
     if database.restore_points():
         return False
-    if not isinstance(database, BackupKeeper):
-        raise Refused(f"{database.name} has no backup yet, and takes its own.", fix="Wait for its first one.")
     database.take_backup("full")
     return True
 
 
 def end_copies(stack: Stack) -> int:
-    """Destroy the temporary databases of drills: none outlives the stack. Returns how many there were."""
-    database = _provider(stack)
+    """Destroy the temporary databases of drills: none outlives the stack. Returns how many there were. Those
+    at a vendor are left to the sweep."""
+    database = _embedded(stack)
     found = database.orphans(datetime.now(UTC))
     for handle in found:
         database.destroy(handle)
     return len(found)
 
 
-def _provider(stack: Stack) -> DatabaseProvider:
-    from api.providers.databases.registry import database_provider
+def _embedded(stack: Stack) -> "EmbeddedDatabase":
+    from api.providers.databases.embedded.provider import EmbeddedDatabase
 
-    return database_provider(stack.settings)
+    return EmbeddedDatabase.from_settings(stack.settings)

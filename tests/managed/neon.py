@@ -11,7 +11,14 @@ from tests.managed.vendor import HOST, FakeVendor, Made, iso
 from tests.platforms.fake import Asked, Reply, Trouble
 
 PROJECT, BRANCH = "quiet-sun-12345678", "br-main-1"
-LOCKED = Trouble(Reply(423, {"code": "", "message": "project already has running operations"}))
+_HELD = {"code": "", "message": "project already has running operations"}
+
+
+def locked(method: str) -> Trouble:
+    """Another operation holds the project: nothing is done."""
+    return Trouble(Reply(423, _HELD, {"Retry-After": "0"}), method=method)
+
+
 _NOT_FOUND = Reply(404, {"code": "", "message": "branch not found"})
 
 

@@ -21,6 +21,7 @@ from api.providers.databases.embedded.passwords import read_passwords
 from api.providers.databases.registry import database_provider
 from api.settings import Settings
 from tests.managed.logins import LOGIN, production
+from tests.managed.neon import locked
 from tests.managed.places import Lent
 from tests.managed.rows import ROWS, environment, settings_from
 from tests.managed.vendor import FakeVendor
@@ -101,6 +102,15 @@ def test_patience_is_given_to_whoever_asks_for_it(place: Place) -> None:
     place.fake.troubles = [broken(503)]
     place.provider.destroy(Handle(NAME, now(), now()))
     assert place.fake.made == {}
+
+
+@pytest.mark.parametrize("place", ["neon"], indirect=True)
+def test_neons_lock_is_waited_for(place: Place) -> None:
+    place.fake.troubles = [locked("POST"), locked("GET"), locked("POST")]
+    place.provider.wait(place.restored(), silent)
+    place.fake.troubles = [locked("DELETE"), locked("DELETE")]
+    place.provider.destroy(Handle(NAME, now(), now()))
+    assert (place.fake.troubles, [one.split()[0] for one in place.fake.effects]) == ([], ["create", "delete"])
 
 
 def test_what_nobody_knows_is_said_to_be_unknown(place: Place) -> None:
