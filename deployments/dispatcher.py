@@ -6,6 +6,7 @@ runs on a restored copy sends nothing.
 """
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -44,6 +45,7 @@ SILENCE = timedelta(seconds=30)
 Exposed = Callable[[Dispatcher], AbstractContextManager[object]]
 
 _STUCK_S = 30.0
+_GC_THRESHOLD = 20_000  # thousands of deliveries come and go, and none of them is in a circle
 _SWITCH_S = 0.0005  # who claims and settles waits that long for the loop that sends, at each step
 _log = get_logger("dispatcher")
 
@@ -142,6 +144,9 @@ def prepare() -> None:
     """Of a process that dispatches."""
     log.configure("dispatcher")
     sys.setswitchinterval(_SWITCH_S)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
 
 
 def main() -> None:
