@@ -14,17 +14,14 @@ from pathlib import Path
 from sqlalchemy import event, inspect
 
 from api.core.clock import system_clock
-from api.core.drills import service
 from api.core.drills.beacons import write_beacon
 from api.core.drills.drilling import Drilling
 from api.core.drills.models import Drill
-from api.core.drills.runner import DrillRun
-from api.core.errors import FirstUserError
-from api.core.ports import Progress, ServiceState
+from api.core.ports import ServiceState
 from api.db.engine import Session, make_engine, session_scope
 from api.providers.databases.registry import database_provider
 from api.settings import Settings
-from tests.crash.world import CHECKS, HOME, World, drilling
+from tests.crash.world import HOME, World, carry_out, drilling
 
 BEACON_AGE = timedelta(seconds=8)
 READ_BY_UNDO = (
@@ -144,38 +141,9 @@ def drill(told: Told, report: Connection | None = None) -> None:
     using = use(told, journal, staging)
     with using.source() as session:
         write_beacon(session, "ada", system_clock() - BEACON_AGE)
-    with using.transaction() as session:
-        drill_id = service.begin(
-            session,
-            asked_target="latest",
-            trigger="ops",
-            flow_run_id=None,
-            rto_target=60,
-            rpo_target=60,
-            check_names=CHECKS,
-            now=system_clock(),
-        )
-    run = DrillRun(using, drill_id, _quiet)
-    error: FirstUserError | None = None
-    try:
-        run.locate()
-        run.restore(timedelta(0))
-        run.replay()
-        run.check_database(CHECKS)
-        run.promote()
-        run.forget_the_deleted()
-        run.point_staging()
-        run.verify_product(CHECKS)
-    except FirstUserError as refused:
-        error = refused
-    finally:
-        run.conclude(error)
+    carry_out(using)
     if report is not None:
         report.send((journal.seen, staging.seen))
-
-
-def _quiet(_progress: Progress) -> None:
-    pass
 
 
 class Arena:

@@ -11,17 +11,11 @@ from api.core.drills import service
 from api.core.drills.beacons import write_beacon, write_fingerprint
 from api.core.drills.drilling import Drilling
 from api.core.drills.records import DrillStatus
-from api.core.drills.runner import DrillRun
 from api.core.drills.undo import sweep
-from api.core.errors import FirstUserError, Rejected
+from api.core.errors import Rejected
 from api.core.evidence import service as evidence
-from api.core.ports import Progress
 from api.db.engine import Engine, Session, session_scope
-from tests.crash.world import CHECKS, HOME, FakeDatabase, Killed, World, drilling
-
-
-def quiet(_progress: Progress) -> None:
-    pass
+from tests.crash.world import HOME, FakeDatabase, Killed, World, carry_out, drilling
 
 
 @pytest.fixture
@@ -34,41 +28,6 @@ def world(engine: Engine) -> World:
     return World(engine)
 
 
-def begin(use: Drilling) -> str:
-    with use.transaction() as session:
-        return service.begin(
-            session,
-            asked_target="latest",
-            trigger="ops",
-            flow_run_id=None,
-            rto_target=60,
-            rpo_target=60,
-            check_names=CHECKS,
-            now=system_clock(),
-        )
-
-
-def run_drill(use: Drilling, keep: timedelta = timedelta(0)) -> str:
-    """The steps of the flow, in its order, with its `finally`."""
-    drill_id = begin(use)
-    run = DrillRun(use, drill_id, quiet)
-    error: FirstUserError | None = None
-    try:
-        run.locate()
-        run.restore(keep)
-        run.replay()
-        run.check_database(CHECKS)
-        run.promote()
-        run.forget_the_deleted()
-        run.point_staging()
-        run.verify_product(CHECKS)
-    except FirstUserError as refused:
-        error = refused
-    finally:
-        run.conclude(error)
-    return drill_id
-
-
 def status(world: World, drill_id: str) -> DrillStatus:
     with world.transaction() as session:
         return service.get(session, drill_id).status
@@ -76,7 +35,7 @@ def status(world: World, drill_id: str) -> DrillStatus:
 
 def test_a_drill_passes_and_leaves_nothing(world: World) -> None:
     use = drilling(world)
-    drill_id = run_drill(use)
+    drill_id = carry_out(use)
     with world.transaction() as session:
         drill = service.get(session, drill_id)
     assert drill.status is DrillStatus.PASSED, drill.issues
@@ -97,7 +56,7 @@ def calls_of_a_drill() -> int:
 
 
 def test_the_number_of_kill_points_is_known(world: World) -> None:
-    run_drill(drilling(world))
+    carry_out(drilling(world))
     assert len(world.calls) == calls_of_a_drill(), world.calls
 
 
@@ -107,7 +66,7 @@ def test_killed_at_any_call_the_sweep_undoes_it(world: World, call: int, after_e
     use = drilling(world)
     world.strike, world.after_effect = call, after_effect
     with pytest.raises(Killed):
-        run_drill(use)
+        carry_out(use)
     world.reborn()
     sweep(use)
     assert (world.staging, world.staging_copy, world.copies) == (HOME, None, set())
@@ -117,7 +76,7 @@ def test_killed_at_any_call_the_sweep_undoes_it(world: World, call: int, after_e
         assert "interrupted in phase" in drill.issues[0]
         assert evidence.verify(session, "drills") is None
     assert sweep(use) == []
-    assert status(world, run_drill(use)) is DrillStatus.PASSED
+    assert status(world, carry_out(use)) is DrillStatus.PASSED
 
 
 def test_a_backup_that_cannot_be_restored_is_a_failed_drill(world: World) -> None:
@@ -132,7 +91,7 @@ def test_a_backup_that_cannot_be_restored_is_a_failed_drill(world: World) -> Non
 
     use = drilling(world)
     broken = Drilling(**{**_fields(use), "database": Broken(world)})
-    drill_id = run_drill(broken)
+    drill_id = carry_out(broken)
     with world.transaction() as session:
         drill = service.get(session, drill_id)
     assert drill.status is DrillStatus.FAILED
@@ -153,7 +112,7 @@ def test_a_copy_that_lacks_a_table_is_a_failed_drill_and_not_a_crash(world: Worl
 
     with world.engine.begin() as connection:
         connection.execute(text(f"DROP TABLE {table} CASCADE"))
-    drill_id = run_drill(Drilling(**{**_fields(use), "mint_key": minting}))
+    drill_id = carry_out(Drilling(**{**_fields(use), "mint_key": minting}))
     with world.transaction() as session:
         drill = service.get(session, drill_id)
     assert drill.status is DrillStatus.FAILED
@@ -172,7 +131,7 @@ def test_a_copy_that_does_not_forget_the_deleted_is_never_served(world: World) -
     ]
     for replay in broken:
         use = Drilling(**{**_fields(drilling(world)), "replay_tombstones": replay})
-        drill_id = run_drill(use)
+        drill_id = carry_out(use)
         with world.transaction() as session:
             drill = service.get(session, drill_id)
         assert drill.status is DrillStatus.FAILED
@@ -186,7 +145,7 @@ def test_a_copy_that_does_not_forget_the_deleted_is_never_served(world: World) -
 
 def test_a_kept_copy_survives_the_sweep_until_it_is_released(world: World) -> None:
     use = drilling(world)
-    drill_id = run_drill(use, keep=timedelta(hours=1))
+    drill_id = carry_out(use, keep=timedelta(hours=1))
     assert status(world, drill_id) is DrillStatus.PASSED
     assert len(world.copies) == 1
     assert sweep(use) == []

@@ -12,8 +12,8 @@ from tests.api.providers.hosting.killing import Killed, killed_after
 from tests.api.providers.hosting.worlds import WORLDS
 from tests.api.providers.hosting.worlds import World as Platform
 from tests.api.providers.hosting.worlds import world as platform
-from tests.crash.test_drill_interrupted import run_drill, world
-from tests.crash.world import World, drilling
+from tests.crash.test_drill_interrupted import world
+from tests.crash.world import World, carry_out, drilling
 from tests.platforms.staging import OTHERS
 
 __all__ = ["world"]
@@ -30,7 +30,7 @@ def is_home(at: Platform, world: World) -> bool:
 def dies(use: Drilling, turn: int) -> bool:
     try:
         with killed_after(turn):
-            run_drill(use)
+            carry_out(use)
     except Killed:
         return True
     return False
@@ -67,7 +67,7 @@ def test_a_drill_whose_staging_was_deployed_over_does_not_pass(world: World) -> 
 
         hosting.wait_live = overtaken  # type: ignore[method-assign, assignment]
         use = replace(drilling(world), hosting=hosting, wait_timeout_s=5)
-        run_drill(use)
+        carry_out(use)
         with world.transaction() as session:
             (newest,) = service.recent(session)
         assert newest.status is not DrillStatus.PASSED

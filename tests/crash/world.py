@@ -10,7 +10,10 @@ from typing import Any
 from sqlalchemy import text
 
 from api.core.clock import system_clock
+from api.core.drills import service
 from api.core.drills.drilling import DEFAULT_CHECKS, Drilling
+from api.core.drills.runner import DrillRun
+from api.core.errors import FirstUserError
 from api.core.ports import (
     BackupPolicy,
     Handle,
@@ -182,6 +185,42 @@ class FakeVisitor:
             newest = queries.newest_beacon(session)
             assert newest is not None
             return newest.sample
+
+
+def begin(use: Drilling, target: str = "latest") -> str:
+    """Open a drill of `CHECKS`."""
+    with use.transaction() as session:
+        return service.begin(
+            session,
+            asked_target=target,
+            trigger="ops",
+            flow_run_id=None,
+            rto_target=60,
+            rpo_target=60,
+            check_names=CHECKS,
+            now=use.clock(),
+        )
+
+
+def carry_out(use: Drilling, keep: timedelta = timedelta(0), target: str = "latest") -> str:
+    """The steps of the flow, in its order, with its `finally`. Returns the drill's id."""
+    drill_id = begin(use, target)
+    run = DrillRun(use, drill_id, lambda _: None)
+    error: FirstUserError | None = None
+    try:
+        run.locate()
+        run.restore(keep)
+        run.replay()
+        run.check_database(CHECKS)
+        run.promote()
+        run.forget_the_deleted()
+        run.point_staging()
+        run.verify_product(CHECKS)
+    except FirstUserError as refused:
+        error = refused
+    finally:
+        run.conclude(error)
+    return drill_id
 
 
 def drilling(world: World) -> Drilling:

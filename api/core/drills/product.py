@@ -4,6 +4,7 @@ Runbook section 2, step 3: login, founder tools load, integration setup load, li
 `Visitor` is the person; the session on the copy is only read, to tell what may rightly have changed.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -139,7 +140,22 @@ def unanswered(name: str, copy: Session, error: DBAPIError) -> CheckResult:
     """A copy that cannot answer a query, for a damaged page or a missing table, is a result, too."""
     copy.rollback()
     fix = "The copy is damaged: drill to an earlier moment, and run pg_amcheck on the source."
-    return check(name, False, "the copy answers", str(error.orig).splitlines()[0], fix)
+    said = str(error.orig).splitlines()[0]
+    return check(name, False, "the copy answers", f"{said}{_relation(copy, said)}", fix)
+
+
+def _relation(copy: Session, said: str) -> str:
+    """The table or index whose file is named, when it is one of this database and the catalog can be read."""
+    file = re.search(r"base/\d+/(\d+)", said)
+    if file is None:
+        return ""
+    try:
+        query = text("SELECT pg_filenode_relation(0, CAST(:file AS oid))::regclass::text")
+        found = copy.execute(query, {"file": file[1]}).scalar_one()
+    except DBAPIError:
+        copy.rollback()
+        return ""
+    return f" ({found})" if found else ""
 
 
 def _sampled(scene: Scene, what: str) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from api.core.drills.models import BeaconRow, Drill, FingerprintRow
@@ -60,11 +60,32 @@ def beacons_between(session: Session, since: datetime, until: datetime, limit: i
     ).all()
 
 
-def beacon_times(session: Session, after: datetime, until: datetime) -> Sequence[datetime]:
-    """Oldest first."""
+def beacon_times(session: Session, after: int, until: datetime) -> Sequence[datetime]:
+    """Of those written after the beacon with the number `after`, in the order of writing: a clock may have
+    been set meanwhile."""
+    last = select(func.max(BeaconRow.id)).where(BeaconRow.at <= until).scalar_subquery()
     return session.scalars(
-        select(BeaconRow.at).where(BeaconRow.at > after, BeaconRow.at <= until).order_by(BeaconRow.at)
+        select(BeaconRow.at).where(BeaconRow.id > after, BeaconRow.id <= last).order_by(BeaconRow.id)
     ).all()
+
+
+def clock_set_back(session: Session, since: int) -> tuple[datetime, datetime] | None:
+    """(from, to) of the first time that beacons from number `since` on went back in time."""
+    before = func.lag(BeaconRow.at).over(order_by=BeaconRow.id).label("before")
+    steps = select(BeaconRow.id, BeaconRow.at, before).where(BeaconRow.id >= since).subquery()
+    found = session.execute(
+        select(steps.c.before, steps.c.at).where(steps.c.at < steps.c.before).order_by(steps.c.id).limit(1)
+    ).first()
+    return (found.before, found.at) if found else None
+
+
+def last_written(session: Session) -> BeaconRow | None:
+    return session.scalars(select(BeaconRow).order_by(BeaconRow.id.desc()).limit(1)).first()
+
+
+def clock(session: Session) -> datetime:
+    """The database's own."""
+    return session.scalars(select(func.clock_timestamp())).one()
 
 
 def first_beacon_after(session: Session, moment: datetime) -> BeaconRow | None:

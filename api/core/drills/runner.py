@@ -13,8 +13,9 @@ from time import perf_counter
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from api.core.drills import database, product, queries, service, targets
+from api.core.drills import clocks, database, product, queries, service, targets
 from api.core.drills.drilling import DATABASE_CHECKS, PRODUCT_CHECKS, STAGING, Drilling, database_name
+from api.core.drills.reachability import database_named
 from api.core.drills.records import Beacon, CheckResult, CheckStatus, DrillStatus, Phase, check
 from api.core.drills.undo import undo
 from api.core.drills.verdict import Verdict, decide
@@ -40,19 +41,19 @@ class DrillRun:
 
     @contextmanager
     def _phase(self, phase: Phase) -> Generator[None]:
-        with self._use.transaction() as session:
+        with self._journal() as session:
             service.enter(session, self.id, phase)
         started = perf_counter()
         try:
             yield
         finally:
-            with self._use.transaction() as session:
+            with self._journal() as session:
                 service.record_phase(session, self.id, phase, perf_counter() - started)
 
     def locate(self) -> RestorePlan:
         """Choose the moment and the backup, and prove that the one can be reached from the other."""
         with self._phase(Phase.LOCATE):
-            with self._use.transaction() as session:
+            with self._journal() as session:
                 drill = service.row(session, self.id)
                 asked_text, started_at = drill.asked_target, drill.started_at
             asked = targets.parse_target(asked_text, started_at)
@@ -62,7 +63,8 @@ class DrillRun:
             return self._plan
 
     def _source_beacons(self, now: datetime) -> Sequence[Beacon]:
-        with self._use.source() as session:
+        with self._source() as session:
+            clocks.require_same(self._use.clock(), queries.clock(session))
             rows = queries.beacons_between(session, now - LOOK_BACK, now, BEACONS_TO_LOOK_AT)
             return [service.beacon(row) for row in rows]
 
@@ -71,7 +73,7 @@ class DrillRun:
         plan = self._plan or self.locate()
         name = database_name(self.id)
         now = self._use.clock()
-        with self._use.transaction() as session:
+        with self._journal() as session:
             service.intend_database(
                 session,
                 self.id,
@@ -83,7 +85,7 @@ class DrillRun:
         with self._phase(Phase.FETCH):
             expires = now + max(self._use.copy_ttl, keep)
             handle = self._use.database.restore(plan, name, expires, self._on_progress)
-        with self._use.transaction() as session:
+        with self._journal() as session:
             service.database_created(session, self.id, handle)
         return handle
 
@@ -97,8 +99,11 @@ class DrillRun:
         handle = self._handle()
         with self._phase(Phase.VERIFY):
             results = [_as_check(fact) for fact in self._use.database.verify(handle)]
+            with self._journal() as session:  # they tell what is damaged, should the copy not answer
+                service.add_checks(session, self.id, results)
             with self._source_after(handle.target_at) as first_after, self._copy(handle) as copy:
                 seen = database.canary(copy, handle.target_at, first_after)
+                results.append(self._clock(seen.beacon, handle.target_at))
                 checks: dict[str, Callable[[], list[CheckResult]]] = {
                     "canary": lambda: [seen.result],
                     "checksums": lambda: [database.checksums(copy)],
@@ -115,7 +120,7 @@ class DrillRun:
 
     def _record(self, results: Sequence[CheckResult], seen: database.Canary, target: datetime) -> None:
         policy = self._use.database.backup_policy()
-        with self._use.transaction() as session:
+        with self._journal() as session:
             service.add_checks(session, self.id, results)
             drill = service.row(session, self.id)
             behind = seen.seconds_before(target)
@@ -130,16 +135,22 @@ class DrillRun:
             service.record_rpo(session, self.id, lost, parts)
 
     def _lost_since(self, restored: Beacon, asked_at: datetime) -> float:
-        with self._use.source() as session:
-            later = queries.beacon_times(session, restored.at, asked_at)
+        with self._source() as session:
+            later = queries.beacon_times(session, restored.id, asked_at)
         return targets.lost_seconds(restored.at, later, asked_at)
+
+    def _clock(self, restored: Beacon | None, target: datetime) -> CheckResult:
+        with self._source() as session:
+            last = queries.last_written(session)
+            set_back = queries.clock_set_back(session, restored.id) if restored else None
+        return clocks.steady(last.at if last else None, set_back, target, self._use.clock())
 
     def check_structure(self) -> list[CheckResult]:
         """The slow check of every table and index; it needs the copy open for writing."""
         handle = self._handle()
         with self._phase(Phase.VERIFY), self._copy(handle) as copy:
             results = _carry_out("amcheck", copy, lambda: [_as_check(self._use.database.amcheck(handle))])
-        with self._use.transaction() as session:
+        with self._journal() as session:
             service.add_checks(session, self.id, results)
         return results
 
@@ -153,14 +164,14 @@ class DrillRun:
         handle = self._handle()
         with self._phase(Phase.PROMOTE):
             try:
-                with self._use.source() as source, self._copy(handle) as copy:
+                with self._use.source() as source, self._opened(handle) as copy:
                     replayed, back, left = self._use.replay_tombstones(source, copy)
                     copy.commit()
             except DBAPIError as error:
                 raise self._not_forgotten(str(error.orig).splitlines()[0]) from None
         observed = f"{replayed} replayed, {back} people were back, {left} are left"
         result = check(TOMBSTONES, left == 0, f"{replayed} replayed, 0 are left", observed, _FORGET)
-        with self._use.transaction() as session:
+        with self._journal() as session:
             service.add_checks(session, self.id, [result])
         if left:
             raise self._not_forgotten(observed)
@@ -179,7 +190,7 @@ class DrillRun:
         handle = self._handle()
         with self._phase(Phase.POINT):
             home = self._use.hosting.pointer(STAGING)
-            with self._use.transaction() as session:
+            with self._journal() as session:
                 service.intend_pointing(session, self.id, home)
             deploy = self._use.hosting.point(
                 STAGING,
@@ -207,7 +218,7 @@ class DrillRun:
                 results = [check("product", False, "a beacon in the copy to compare with", "none", fix)]
             else:
                 results = self._use_product(visitor, copy, service.beacon(stored), handle, names)
-        with self._use.transaction() as session:
+        with self._journal() as session:
             service.add_checks(session, self.id, results)
         return results
 
@@ -233,10 +244,10 @@ class DrillRun:
 
     def conclude(self, error: FirstUserError | None = None) -> Verdict:
         """Tear down what is left, then write the verdict and its evidence."""
-        with self._use.transaction() as session:
+        with self._journal() as session:
             stopped_in = service.row(session, self.id).phase
         self.tear_down()
-        with self._use.transaction() as session:
+        with self._journal() as session:
             drill = service.row(session, self.id)
             verdict = decide(
                 service.checks(drill),
@@ -258,7 +269,7 @@ class DrillRun:
 
     def fail_step(self, error: ProviderError) -> None:
         """A provider that could not restore is an answer: keep it as a failed check of the current phase."""
-        with self._use.transaction() as session:
+        with self._journal() as session:
             name = TOMBSTONES if error.operation == TOMBSTONES else service.row(session, self.id).phase
             result = CheckResult(
                 name, CheckStatus.FAIL, f"{error.operation} succeeds", error.message, error.fix
@@ -267,22 +278,37 @@ class DrillRun:
 
     def tear_down(self) -> CheckResult:
         """Staging home, the copy destroyed unless it is kept; proven, not assumed."""
-        with self._use.transaction() as session:
+        with self._journal() as session:
             service.enter(session, self.id, Phase.TEARDOWN)
         result = undo(self._use, self.id)
-        with self._use.transaction() as session:
+        with self._journal() as session:
             service.add_checks(session, self.id, [result])
         return result
 
     def _handle(self) -> Handle:
-        with self._use.transaction() as session:
+        with self._journal() as session:
             handle = service.handle(service.row(session, self.id))
         if handle is None:
             raise FirstUserError("The drill has no temporary database yet.", fix="Restore first.")
         return handle
 
     @contextmanager
+    def _journal(self) -> Generator[Session]:
+        with database_named("The drill's journal"), self._use.transaction() as session:
+            yield session
+
+    @contextmanager
+    def _source(self) -> Generator[Session]:
+        with database_named("The source"), self._use.source() as session:
+            yield session
+
+    @contextmanager
     def _copy(self, handle: Handle) -> Generator[Session]:
+        with database_named(f"The copy {handle.name}"), self._opened(handle) as session:
+            yield session
+
+    @contextmanager
+    def _opened(self, handle: Handle) -> Generator[Session]:
         engine = make_engine(self._use.database.dsn(handle, "admin"), application_name="drill")
         try:
             with Session(engine) as session:
@@ -292,7 +318,7 @@ class DrillRun:
 
     @contextmanager
     def _source_after(self, target: datetime) -> Generator[Beacon | None]:
-        with self._use.source() as session:
+        with self._source() as session:
             stored = queries.first_beacon_after(session, target)
             yield service.beacon(stored) if stored else None
 

@@ -82,9 +82,11 @@ def _within(asked: datetime, earliest: datetime, latest: datetime) -> datetime:
 def lost_seconds(restored: datetime, later: Sequence[datetime], asked_at: datetime) -> float:
     """How much of the source's life a restore to `restored` would lose: the RPO of a drill to `latest`.
 
-    `later` are the source's beacons after it, oldest first. A gap between two of them was downtime, in which
-    nothing could be lost, and counts as `DOWNTIME` at most; silence after the last one counts in full.
+    `later` are the source's beacons after it, in the order of writing. A gap between two was downtime, in
+    which nothing could be lost, and counts as `DOWNTIME` at most, as does a clock set back between them;
+    silence after the last one counts in full.
     """
     beats = [restored, *later]
-    gaps = [(after - before).total_seconds() for before, after in pairwise(beats)]
-    return sum(min(gap, DOWNTIME.total_seconds()) for gap in gaps) + (asked_at - beats[-1]).total_seconds()
+    gaps = [abs((after - before).total_seconds()) for before, after in pairwise(beats)]
+    silence = max((asked_at - beats[-1]).total_seconds(), 0.0)
+    return sum(min(gap, DOWNTIME.total_seconds()) for gap in gaps) + silence

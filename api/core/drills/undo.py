@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from sqlalchemy.orm import Session
+
 from api.core.drills import queries, service
 from api.core.drills.drilling import STAGING, Drilling
 from api.core.drills.records import CheckResult, DrillStatus, check
@@ -45,8 +47,8 @@ def _bring_staging_home(use: Drilling, drill_id: str) -> str:
 
 
 def _destroy_copy(use: Drilling, drill_id: str) -> str:
-    now = use.clock()
     with use.transaction() as session:
+        now = _now(use, session)
         drill = service.row(session, drill_id)
         name, done, keep = drill.database_name, drill.database_destroyed_at, drill.keep_until
         handle = service.handle(drill)
@@ -71,8 +73,8 @@ def sweep(use: Drilling) -> list[str]:
 
     Returns a sentence per thing done, empty when all was tidy.
     """
-    now = use.clock()
     with use.transaction() as session:
+        now = _now(use, session)
         left = [(drill.id, drill.status, drill.phase) for drill in queries.to_undo(session, now)]
     done: list[str] = []
     for drill_id, status, phase in left:
@@ -81,6 +83,11 @@ def sweep(use: Drilling) -> list[str]:
         if status == DrillStatus.RUNNING.value:
             _close_interrupted(use, drill_id, phase, result)
     return [*done, *_destroy_orphans(use, now)]
+
+
+def _now(use: Drilling, session: Session) -> datetime:
+    """Ours or the database's: what is kept until a moment is kept until both clocks have passed it."""
+    return min(use.clock(), queries.clock(session))
 
 
 def _close_interrupted(use: Drilling, drill_id: str, phase: str, result: CheckResult) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from api.core.errors import NotFound
 from api.core.ports import StoredObject
+from api.providers.full_disk import named_when_full
 from api.providers.stores.keys import TREE, checked
 
 _INCOMING = ".incoming-"
@@ -59,8 +60,12 @@ class DirectoryStore:
         else:
             incoming = target.with_name(f"{_INCOMING}{target.name}")
             shutil.rmtree(incoming, ignore_errors=True)
-            _copy_tree(folder, incoming)
-            incoming.rename(target)
+            try:
+                with named_when_full(self.root, f"storing {key}"):
+                    _copy_tree(folder, incoming)
+                incoming.rename(target)
+            finally:
+                shutil.rmtree(incoming, ignore_errors=True)
             shutil.rmtree(folder)
         _sync(target.parent)
 
@@ -107,11 +112,15 @@ class DirectoryStore:
         target = self._path(key)
         self._make_parents(target)
         temporary = target.with_name(f"{_INCOMING}{target.name}.{os.getpid()}")
-        write(temporary)
-        temporary.chmod(0o600)
-        self._own(temporary)
-        _sync(temporary)
-        temporary.rename(target)
+        try:
+            with named_when_full(self.root, f"storing {target.name}"):
+                write(temporary)
+                temporary.chmod(0o600)
+                self._own(temporary)
+                _sync(temporary)
+                temporary.rename(target)
+        finally:
+            temporary.unlink(missing_ok=True)
         _sync(target.parent)
 
     def _make_parents(self, target: Path) -> None:

@@ -8,18 +8,20 @@ Memory stays bounded whatever the size: at most a handful of pieces is in flight
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 import zstandard
 from botocore.config import Config
 
+from api.core.errors import Unavailable
 from api.core.ports import StoredObject
 from api.providers.stores.keys import TREE, checked
-from api.providers.stores.s3_errors import answers
+from api.providers.stores.s3_errors import answers, broken
 from api.providers.stores.tar_pieces import pack, unpack
 from api.settings.store import StoreSettings
 
@@ -29,6 +31,9 @@ _LEVEL = 1
 _CHUNK = 1024 * 1024
 _SMALL = 32 * _CHUNK
 PARALLEL = 3
+_BODIES = 3
+_PAUSE_S = 0.5
+_T = TypeVar("_T")
 
 
 class S3Store:
@@ -77,13 +82,21 @@ class S3Store:
 
     def get_file(self, key: str, path: Path) -> None:
         temporary = path.with_name(f".incoming-{path.name}")
-        with answers("get", key):
-            body = self._client.get_object(
-                Bucket=self._bucket, Key=self._prefix + checked(key) + _COMPRESSED
-            )["Body"]
+
+        def write(body: Any) -> None:
+            frame = zstandard.ZstdDecompressor().decompressobj()
             with temporary.open("wb") as target:
-                zstandard.ZstdDecompressor().copy_stream(body, target, read_size=_CHUNK, write_size=_CHUNK)
-        temporary.rename(path)
+                while not frame.eof and (compressed := body.read(_CHUNK)):
+                    target.write(frame.decompress(compressed))
+                body.read()  # to its end: only there the client compares lengths
+            if not frame.eof:
+                raise broken(key, "it ends early")
+
+        try:
+            self._read(checked(key) + _COMPRESSED, key, write)
+            temporary.rename(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def put_bytes(self, key: str, data: bytes) -> None:
         self._put(checked(key) + _COMPRESSED, _compress(data))
@@ -104,7 +117,7 @@ class S3Store:
         self._put(key + _INDEX, json.dumps({"pieces": len(sizes), "stored_bytes": sum(sizes)}).encode())
 
     def get_tree(self, key: str, folder: Path, on_bytes: Callable[[int], None] | None = None) -> None:
-        index = json.loads(self._raw(checked(key) + _INDEX, key))
+        pieces = self._pieces(key)
 
         def fetch(number: int) -> bytes:
             piece = self._get(_piece(key, number), key)
@@ -112,7 +125,7 @@ class S3Store:
                 on_bytes(len(piece))
             return piece
 
-        unpack(folder, fetch, int(index["pieces"]), PARALLEL)
+        unpack(folder, fetch, pieces, PARALLEL)
 
     def local_path(self, key: str) -> Path | None:
         return None
@@ -155,11 +168,36 @@ class S3Store:
         with answers("get", key):
             return zstandard.ZstdDecompressor().decompress(data, max_output_size=2 * _SMALL)
 
+    def _pieces(self, key: str) -> int:
+        try:
+            return int(json.loads(self._raw(checked(key) + _INDEX, key))["pieces"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise broken(key + _INDEX, error) from error
+
     def _raw(self, name: str, key: str) -> bytes:
-        with answers("get", key):
-            body = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)["Body"]
+        def read(body: Any) -> bytes:
             data: bytes = body.read()
             return data
+
+        return self._read(name, key, read)
+
+    def _read(self, name: str, key: str, take: Callable[[Any], _T]) -> _T:
+        """A body that breaks off is asked for again (reading changes nothing); the client itself asks again
+        when there is no answer, or a 5xx."""
+        left = _BODIES
+        while True:
+            with answers("get", key):
+                body = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)["Body"]
+            try:
+                with answers("get", key):
+                    return take(body)
+            except Unavailable:
+                left -= 1
+                if not left:
+                    raise
+            finally:
+                body.close()
+            time.sleep(_PAUSE_S)
 
     def _delete(self, name: str) -> None:
         with answers("delete", name):

@@ -31,12 +31,7 @@ def answers(operation: str, what: str) -> Generator[None]:
     except NoCredentialsError as error:
         raise _no_access("no credentials are set", operation) from error
     except zstandard.ZstdError as error:
-        raise Rejected(
-            f"The stored object {what} is damaged: {error}.",
-            provider=PROVIDER,
-            operation=operation,
-            fix="Restore from another backup chain, and find out what wrote into the bucket.",
-        ) from error
+        raise broken(what, error) from error
     except (BotoCoreError, ConnectionError) as error:
         raise Unavailable(
             f"S3 could not be reached to {operation} {what}: {error}",
@@ -62,9 +57,24 @@ def _translated(error: ClientError, operation: str, what: str) -> FirstUserError
     if code in _CREDENTIALS or status in {401, 403}:
         return _no_access(code or str(status), operation)
     if status >= 500 or code in {"SlowDown", "RequestTimeout", "Throttling"}:
-        return Unavailable(f"S3 answered {code or status}.", provider=PROVIDER, operation=operation)
+        return Unavailable(
+            f"S3 answered {code or status} when asked to {operation} {what}.",
+            provider=PROVIDER,
+            operation=operation,
+            fix="Wait until the store is well (its status page), and start again.",
+        )
     return Rejected(
         f"S3 refused to {operation} {what}: {code or status}.", provider=PROVIDER, operation=operation
+    )
+
+
+def broken(what: str, error: Exception | str) -> Rejected:
+    """What is stored cannot be what was put there."""
+    return Rejected(
+        f"The stored object {what} is damaged: {error}.",
+        provider=PROVIDER,
+        operation="get",
+        fix="Restore from another backup chain, and find out what wrote into the bucket.",
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from api.core.preflight.catalogue import RECEIPT_FRESH
+from api.core.preflight.judging.freshness import from_the_future
 from api.core.preflight.records import Finding, Role, State
 from api.core.preflight.roles import Owner, same_name
 
@@ -35,6 +36,8 @@ def receipt(owners: Sequence[Owner], acknowledged: Sequence[Acknowledged], now: 
         if newest is None or now - newest.at > RECEIPT_FRESH:
             when = f"last at {newest.at:%Y-%m-%d %H:%M} UTC" if newest else "never"
             wrong.append(f"{owner.name} ({role.value} owner) acknowledged a test alert {when}")
+        elif odd := from_the_future(newest.at, now):
+            wrong.append(f"{owner.name} ({role.value} owner) acknowledged a test alert, but {odd}")
         else:
             moments.append(newest.at)
             said.append(f"{owner.name} ({role.value}) {newest.alert_id} at {newest.at:%H:%M} UTC")
@@ -51,4 +54,6 @@ def dead_man(configured: bool, heard_at: datetime | None, now: datetime) -> Find
     if heard_at is None or now - heard_at > DEAD_MAN_SILENCE:
         when = f"last at {heard_at:%Y-%m-%d %H:%M:%S} UTC" if heard_at else "never"
         return Finding(State.FAIL, f"the outside service took the heartbeat {when}")
+    if odd := from_the_future(heard_at, now):
+        return Finding(State.FAIL, odd)
     return Finding(State.PASS, f"heard {(now - heard_at).total_seconds():.0f} s ago")

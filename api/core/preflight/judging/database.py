@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from api.core.ports import BackupPolicy
 from api.core.preflight.catalogue import DRILL_FRESH, RETENTION_DAYS
 from api.core.preflight.judging import verdict
+from api.core.preflight.judging.freshness import from_the_future
 from api.core.preflight.records import Finding, State
 
 FAR_BEHIND = 5
@@ -38,6 +39,8 @@ def pitr(policy: BackupPolicy) -> Finding:
 def wal(policy: BackupPolicy, rpo_target_s: float, now: datetime) -> Finding:
     if policy.latest_restorable is None:
         return Finding(State.FAIL, "nothing can be restored")
+    if odd := from_the_future(policy.latest_restorable, now):
+        return Finding(State.FAIL, odd)
     age = (now - policy.latest_restorable).total_seconds()
     said = f"{age:.0f} s ago; the RPO target is {rpo_target_s:.0f} s"
     if age > FAR_BEHIND * rpo_target_s:
@@ -52,6 +55,8 @@ def drill(found: DrillProof | None, now: datetime) -> Finding:
     wrong: list[str] = []
     if age > DRILL_FRESH:
         wrong.append(f"the last one that passed was {age / timedelta(days=1):.1f} days ago")
+    if odd := from_the_future(found.finished_at, now):
+        wrong.append(odd)
     if found.chain_fault:
         wrong.append(f"the evidence does not verify: {found.chain_fault}")
     if not found.recorded:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from api.core.preflight.catalogue import REHEARSAL_FRESH
 from api.core.preflight.judging import verdict
+from api.core.preflight.judging.freshness import from_the_future
 from api.core.preflight.records import Finding, Role, State
 from api.core.preflight.roles import Owner, same_name
 
@@ -45,6 +46,8 @@ def reached(owners: Sequence[Owner], now: datetime) -> Finding:
             continue
         if owner.confirmed_at is None:
             wrong.append(f"{owner.name} ({owner.role.value}) has not confirmed yet")
+        elif odd := from_the_future(owner.confirmed_at, now):
+            wrong.append(f"{owner.name} ({owner.role.value}) confirmed, but {odd}")
         elif now - owner.confirmed_at > CONFIRMED_FRESH:
             age = (now - owner.confirmed_at).days
             wrong.append(f"{owner.name} ({owner.role.value}) confirmed {age} days ago")
@@ -67,6 +70,8 @@ def rehearsed(found: Rehearsed | None, release: str, now: datetime) -> Finding:
     wrong: list[str] = []
     if age > REHEARSAL_FRESH:
         wrong.append(f"tried last {age.days} days ago")
+    if odd := from_the_future(found.finished_at, now):
+        wrong.append(odd)
     if found.of_release != release:
         wrong.append(f"tried with release {found.of_release}, not with {release}")
     judged = verdict(wrong, said)

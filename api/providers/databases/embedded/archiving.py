@@ -30,8 +30,8 @@ if [ -e "$target" ]; then
 fi
 incoming=$wal/.$name.$$
 trap 'rm -f "$incoming"' EXIT
-dd if="$source" of="$incoming" bs=1048576 conv=fsync 2>/dev/null || {
-    echo "archive: cannot write $incoming (disk full, or not writable?)" >&2
+said=$(dd if="$source" of="$incoming" bs=1048576 conv=fsync 2>&1) || {
+    echo "archive: cannot write $incoming: $(echo "$said" | head -n 1)" >&2
     exit 1
 }
 mv "$incoming" "$target" && sync "$wal"

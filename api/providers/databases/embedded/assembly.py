@@ -1,6 +1,7 @@
 """A data directory out of a chain of backups: combined in place, or fetched, checked and linked."""
 
 import subprocess
+import tempfile
 import threading
 from pathlib import Path
 
@@ -41,7 +42,9 @@ class Assembly:
         chain = located.window.chain
         inputs = [self._store.local_path(data_key(link.id)) for link in chain]
         if all(inputs):
-            self._combine([str(path) for path in inputs], folder, "--copy-file-range", chain[-1], on_progress)
+            near = {path.stat().st_dev for path in inputs if path} == {folder.stat().st_dev}
+            mode = "--copy-file-range" if near else "--copy"  # the kernel copies ranges within one disk only
+            self._combine([str(path) for path in inputs], folder, mode, chain[-1], on_progress)
             return
         fetched = [self._fetch(link, folder, received) for link in chain]
         # `--link` changes its inputs, and these are ours
@@ -67,12 +70,14 @@ class Assembly:
         self, inputs: list[str], folder: Path, mode: str, record: BackupRecord, on_progress: OnProgress
     ) -> None:
         argv = [self._cluster.binaries.program("pg_combinebackup"), mode, "--no-sync"]
-        log = folder / "combine.log"
-        process = launch([*argv, f"--output={folder / 'data'}", *inputs], self._cluster.account, log)
-        self._watch(process, folder / "data", record.restored_bytes, on_progress)
+        with tempfile.NamedTemporaryFile(prefix="firstuser-") as log:  # the disk of `folder` may be full
+            output = Path(log.name)
+            process = launch([*argv, f"--output={folder / 'data'}", *inputs], self._cluster.account, output)
+            self._watch(process, folder / "data", record.restored_bytes, on_progress)
+            said = tail(output)
         if process.returncode != 0:
             raise Rejected(
-                f"pg_combinebackup failed: {tail(log)}",
+                f"pg_combinebackup failed: {said or 'without a word; is the disk full?'}",
                 provider=PROVIDER,
                 operation="restore",
                 fix="Verify the chain with `firstuser backups verify`, and take a full backup.",

@@ -18,11 +18,13 @@ from api.core.backups.catalogue import BackupRecord
 from api.core.backups.chains import Server, next_parent
 from api.core.errors import Conflict, Rejected, Unavailable
 from api.core.ports import ObjectStore
+from api.providers.databases.embedded.answering import SOURCE, answers
 from api.providers.databases.embedded.catalogue import Catalogue, data_key
 from api.providers.databases.embedded.cluster import Cluster, connection_url
 from api.providers.databases.embedded.manifests import damage, wal_range
 from api.providers.databases.embedded.processes import PROVIDER, kill, programs_working_in, run
 from api.providers.databases.embedded.space import folder_bytes, require_space
+from api.providers.full_disk import named_when_full
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class BaseBackups:
         with self._alone(), tempfile.TemporaryDirectory(dir=self._cluster.home.incoming) as scratch:
             account.own(Path(scratch))
             folder = account.own_new(Path(scratch) / record.id)
-            store.get_tree(data_key(record.id), folder)
+            with named_when_full(folder.parent.parent, f"fetching backup {record.id}"):
+                store.get_tree(data_key(record.id), folder)
             return damage(folder, binaries, account)
 
     def abandoned(self) -> list[str]:
@@ -93,8 +96,9 @@ class BaseBackups:
         if parent is None:
             require_space(folder.parent, source.database_bytes, "a full backup")
         try:
-            run(self._command(folder, backup_id, parent), self._cluster.account, operation="backup")
-            record = self._record(backup_id, kind, parent, source, folder)
+            with named_when_full(folder.parent, f"the {kind} backup"):
+                run(self._command(folder, backup_id, parent), self._cluster.account, operation="backup")
+                record = self._record(backup_id, kind, parent, source, folder)
             self._catalogue.add(record, folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -148,7 +152,8 @@ class BaseBackups:
         )
 
     def _source(self) -> _Source:
-        with psycopg.connect(self._cluster.dsn("admin", "postgres"), connect_timeout=5) as connection:
+        dsn = self._cluster.dsn("admin", "postgres")
+        with answers(SOURCE, "backup"), psycopg.connect(dsn, connect_timeout=5) as connection:
             row = connection.execute(
                 "SELECT s.system_identifier::text, c.timeline_id, current_setting('server_version'),"
                 " (SELECT sum(pg_database_size(oid)) FROM pg_database)::bigint, clock_timestamp()"

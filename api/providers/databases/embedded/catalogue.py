@@ -3,10 +3,11 @@
 `backup.json` is written last and deleted first: a backup that is listed is whole.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 from api.core.backups.catalogue import BackupRecord, from_json, to_json
-from api.core.errors import NotFound, Rejected
+from api.core.errors import FirstUserError, NotFound, Rejected
 from api.core.ports import ObjectStore, StoredObject
 from api.providers.databases.embedded.processes import PROVIDER
 
@@ -34,10 +35,15 @@ class Catalogue:
         self._store.put_bytes(_key(record.id, _RECORD), to_json(record))
 
     def add(self, record: BackupRecord, folder: Path) -> None:
-        """Move the backup in `folder` into the store."""
-        self._store.put_file(_key(record.id, _MANIFEST), folder / _MANIFEST)
-        self._store.put_tree(data_key(record.id), folder)
-        self.save(record)
+        """Move the backup in `folder` into the store, whole or not at all."""
+        try:
+            self._store.put_file(_key(record.id, _MANIFEST), folder / _MANIFEST)
+            self._store.put_tree(data_key(record.id), folder)
+            self.save(record)
+        except (FirstUserError, OSError):
+            with suppress(FirstUserError, OSError):  # what cannot be removed now is unlisted: pruned later
+                self.remove(record.id)
+            raise
 
     def remove(self, backup_id: str) -> None:
         for name in (_RECORD, _MANIFEST, "data"):

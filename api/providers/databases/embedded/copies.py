@@ -39,6 +39,7 @@ from api.providers.databases.embedded.processes import (
 )
 from api.providers.databases.embedded.reach import Located
 from api.providers.databases.embedded.space import require_space
+from api.providers.full_disk import named_when_full
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}")
 
@@ -77,6 +78,10 @@ class Copies:
 
     def create(self, located: Located, name: str, expires_at: datetime, on_progress: OnProgress) -> Handle:
         """Build the copy and start its server; it replays on its own from here."""
+        with named_when_full(self._cluster.home.drills, f"restoring backup {located.window.record.id}"):
+            return self._create(located, name, expires_at, on_progress)
+
+    def _create(self, located: Located, name: str, expires_at: datetime, on_progress: OnProgress) -> Handle:
         folder = self.folder(name)
         folder.mkdir(mode=0o700)
         self._cluster.account.own(folder)

@@ -1,7 +1,9 @@
 """What only the provider can check about a restored copy: its files, its WAL, its identity, its isolation."""
 
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,13 @@ from api.providers.databases.embedded.catalogue import data_key
 from api.providers.databases.embedded.manifests import damage
 from api.providers.databases.embedded.processes import PROVIDER, attempt
 from api.providers.databases.embedded.roles import ADMIN
+
+_FILE = re.compile(r"base/(\d+)/(?:INCREMENTAL\.)?(\d+)")
+_RELATION = """
+    SELECT pg_filenode_relation(0, file)::regclass::text
+      FROM pg_database, (VALUES (%s::oid, %s::oid)) named(home, file)
+     WHERE datname = current_database() AND oid = home
+"""
 
 
 def fact(name: str, expected: object, observed: object, fix: str) -> Fact:
@@ -45,6 +54,13 @@ def manifest_fact(
         observed,
         "The backup is damaged in the store: take a full backup now and look at the disk.",
     )
+
+
+def with_relations(connection: psycopg.Connection, found: Fact) -> Fact:
+    """The fact with the tables and indexes of this database whose files it names."""
+    files = list(dict.fromkeys(_FILE.findall(found.observed)))
+    names = [name for each in files for name in connection.execute(_RELATION, each).fetchone() or () if name]
+    return replace(found, observed=f"{found.observed} (of {', '.join(names)})") if names else found
 
 
 def continuity_fact(handle: Handle, stored: Sequence[Segment]) -> Fact:

@@ -22,6 +22,7 @@ from api.core.ports import (
 )
 from api.providers.databases import copy_login
 from api.providers.databases.embedded import facts
+from api.providers.databases.embedded.answering import SOURCE, answers
 from api.providers.databases.embedded.base_backups import BaseBackups
 from api.providers.databases.embedded.catalogue import Catalogue
 from api.providers.databases.embedded.cluster import Cluster, connection_url
@@ -89,10 +90,11 @@ class EmbeddedDatabase:
 
     def promote(self, handle: Handle) -> None:
         admin = self._dsn(handle, "admin", "postgres")
-        open_for_writing(admin)
         password = ensure_passwords(self.cluster.home.pgpass, [copy_login.COPY])[copy_login.COPY]
-        with psycopg.connect(admin, autocommit=True) as connection:
-            copy_login.admit(Logins(connection), APP, password)
+        with answers(f"The copy {handle.name}", "promote"):
+            open_for_writing(admin)
+            with psycopg.connect(admin, autocommit=True) as connection:
+                copy_login.admit(Logins(connection), APP, password)
 
     def dsn(self, handle: Handle, role: str) -> str:
         return self._dsn(handle, copy_login.COPY if role == "app" else role, PRODUCTION)
@@ -118,12 +120,15 @@ class EmbeddedDatabase:
         """Facts about the copy and the backup it was made from. A failed one is a value, not an error."""
         record = self._catalogue.get(handle.details["backup"])
         chain = [self._catalogue.get(each) for each in handle.details["chain"].split(",")]
-        with psycopg.connect(self._dsn(handle, "admin", PRODUCTION), autocommit=True) as connection:
+        cluster, dsn = self.cluster, self._dsn(handle, "admin", PRODUCTION)
+        manifests = facts.manifest_fact(chain, self.store, cluster.binaries, cluster.account)
+        with (
+            answers(f"The copy {handle.name}", "verify"),
+            psycopg.connect(dsn, autocommit=True) as connection,
+        ):
             found = facts.server_facts(connection, handle, record)
-        found.append(facts.continuity_fact(handle, list(self._wal.stored())))
-        cluster = self.cluster
-        found.append(facts.manifest_fact(chain, self.store, cluster.binaries, cluster.account))
-        return found
+            found.append(facts.with_relations(connection, manifests))
+        return [*found, facts.continuity_fact(handle, list(self._wal.stored()))]
 
     def amcheck(self, handle: Handle, *, heap_all_indexed: bool = False) -> Fact:
         """Every index and table of the promoted copy. Minutes on a large database."""
@@ -190,7 +195,11 @@ class EmbeddedDatabase:
         """Make everything committed so far restorable now: a commit of nothing, then its segment forced out.
 
         Writes no row. Returns the server's time of that commit: every earlier moment is reachable."""
-        with psycopg.connect(self.cluster.dsn("admin"), autocommit=True, connect_timeout=5) as connection:
+        dsn = self.cluster.dsn("admin")
+        with (
+            answers(SOURCE, "seal"),
+            psycopg.connect(dsn, autocommit=True, connect_timeout=5) as connection,
+        ):
             connection.execute("SELECT pg_current_xact_id()")
             query = "SELECT clock_timestamp(), pg_walfile_name(pg_switch_wal())"
             row = connection.execute(query).fetchone()
@@ -208,11 +217,16 @@ class EmbeddedDatabase:
                 return
             time.sleep(0.02)
         raise TimedOut(
-            f"Segment {segment} was not archived within {timeout_s:.0f} s.",
+            f"Segment {segment} was not archived within {timeout_s:.0f} s.{self._said_by_archiving()}",
             provider=PROVIDER,
             operation="seal",
             fix=f"Read {self.cluster.home.log} for what archive_command says.",
         )
+
+    def _said_by_archiving(self) -> str:
+        """The last complaint of the archive script, which ends in the server's log."""
+        said = [line for line in self.cluster.log_end(8000).splitlines() if line.startswith("archive: ")]
+        return f" {said[-1]}" if said else ""
 
     def _located(self, target: RestoreTarget) -> Located:
         """When the target is newer than what is stored, and the server lives, its WAL is fetched from it."""
@@ -223,7 +237,7 @@ class EmbeddedDatabase:
                 raise
             try:
                 self.seal()
-            except (psycopg.OperationalError, FirstUserError):
+            except FirstUserError:
                 raise refusal from None
         return self._reach.locate(target, self._clock())
 

@@ -14,6 +14,7 @@ import psycopg
 from api.core.backups.wal import format_lsn, parse_lsn
 from api.core.errors import Rejected, TimedOut
 from api.core.ports import Handle, OnProgress, Progress
+from api.providers import full_disk
 from api.providers.databases.embedded.cluster import tail
 from api.providers.databases.embedded.processes import PROVIDER, postmaster_pid
 
@@ -115,10 +116,11 @@ def _accepts_connections(data: Path) -> bool:
 
 def _gave_up(folder: Path) -> Rejected:
     log = tail(folder / "postgres.log", 8000)
+    fix = "The stored WAL is damaged or incomplete there: choose another target, and take a backup."
     reasons = list(dict.fromkeys(match[1].strip() for match in _REASON.finditer(log)))
     return Rejected(
         f"Recovery stopped before the target: {'; '.join(reasons[-4:]) or log[-800:]}",
         provider=PROVIDER,
         operation="replay",
-        fix="The stored WAL is damaged or incomplete there: choose another target, and take a backup.",
+        fix=full_disk.FIX if full_disk.says_full(log) else fix,
     )

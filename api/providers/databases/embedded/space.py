@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from api.core.errors import Refused
+from api.providers.full_disk import FIX
 
 HEADROOM = 256 * 1024 * 1024
 
@@ -18,7 +19,7 @@ def require_space(folder: Path, needed: int, purpose: str) -> None:
     if free < needed + HEADROOM:
         raise Refused(
             f"Not enough disk for {purpose}: {_mb(needed + HEADROOM)} needed at {folder}, {_mb(free)} free.",
-            fix="Free space there, or set FIRSTUSER_STATE_DIR to a larger disk.",
+            fix=FIX,
             code="not_enough_disk",
         )
 
