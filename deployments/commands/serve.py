@@ -1,8 +1,10 @@
 """`firstuser serve api` and so on: one process of a deployed service, configured by its environment alone."""
 
 import os
+import signal
 import subprocess
 import sys
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -63,6 +65,11 @@ def watcher() -> None:
     main()
 
 
+def _nothing_taken_yet(_number: int, _frame: FrameType | None) -> None:
+    """Told to end while it still deploys: the next start deploys again."""
+    raise SystemExit(0)
+
+
 @app.command()
 def worker(
     deploy: Annotated[bool, typer.Option(help="Tell Prefect of this release's flows first.")] = True,
@@ -75,5 +82,6 @@ def worker(
     settings = load()
     os.environ.update(prefect_environment(settings.service))
     if deploy:
+        signal.signal(signal.SIGTERM, _nothing_taken_yet)
         subprocess.run([sys.executable, "-m", "deployments.cli", "deploy"], check=True)
     raise typer.Exit(serve_worker(settings.deploy.work_pool, settings.deploy.work_pool_type))

@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from api.core.backups.wal import SEGMENT_BYTES, segment_of
 from api.core.errors import FirstUserError, Rejected, Unavailable
 from api.core.ports import RestoreTarget
 from api.providers.databases.embedded import archiver as archiving
@@ -140,13 +141,25 @@ def test_archiving_tells_the_server_and_goes_on_when_the_store_is_back(
     assert (tmp_path / "stored").read_bytes() == (home.data / "pg_wal" / SEGMENT).read_bytes()
 
 
+def _last_segment(history: History) -> str:
+    """The one after the target's: recovery looks whether the target is its end."""
+    high, low = (int(half, 16) for half in history.target_lsn.split("/"))
+    return segment_of(history.full.timeline, (high << 32) + low + SEGMENT_BYTES).name
+
+
 @pytest.fixture
 def remote(
     database: EmbeddedDatabase, history: History, cluster_settings: Settings, store: S3Store
 ) -> EmbeddedDatabase:
-    """The same cluster and history, with the store behind S3."""
+    """The same cluster and history, with what they need of the store behind S3."""
     folder = store_of(database)
+    first, last = history.full.first_segment.name, _last_segment(history)
     for stored in database.store.list(""):
+        area, _, rest = stored.key.partition("/")
+        if area == "wal" and not first <= rest <= last:
+            continue
+        if area == "backups" and rest.partition("/")[0] not in (history.full.id, history.incremental.id):
+            continue
         path = database.store.local_path(stored.key)
         assert path is not None and path.is_relative_to(folder)
         if path.is_dir():
