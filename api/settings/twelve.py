@@ -31,9 +31,16 @@ TWELVE: Mapping[str, tuple[str, str]] = {
     "OPS_ALERT_WEBHOOK_URL": ("ops_alert_webhook_url", "an incoming webhook's https address"),
 }
 PRODUCTION_ONLY = frozenset(
-    {"TEXTBELT_API_KEY", "SENDGRID_API_KEY", "OPS_ALERT_WEBHOOK_URL", "FIRSTUSER_OUTBOUND"}
+    {
+        "TEXTBELT_API_KEY",
+        "SENDGRID_API_KEY",
+        "OPS_ALERT_WEBHOOK_URL",
+        "FIRSTUSER_OUTBOUND",
+        "FIRSTUSER_ADMIN_DATABASE_URL",
+        "FIRSTUSER_DRILL_ADMIN_DATABASE_URL",
+    }
 )
-"""Staging can reach no person, whatever happens."""
+"""Staging can reach no person and administers no database, whatever happens."""
 _REPLACE = "Replace it by the real value."
 _SAMPLE = re.compile(
     r"change.?me|placeholder|your[-_ ]|replace[-_ ]?(me|this)|\bTODO\b|[xX]{6,}|^<.*>$|^\.{3}$|^(none|null)$",
