@@ -11,10 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
-
 from api.core.errors import NotFound, Refused, Rejected
+from api.providers.stores.s3_client import s3_client
 from api.providers.stores.s3_errors import answers
 from api.settings import Settings
 
@@ -48,22 +46,8 @@ class LockedBucket:
             raise Refused(
                 "FIRSTUSER_EVIDENCE_STORE_URL names no bucket.", fix="Write it as s3://bucket/prefix."
             )
-        secret = store.secret_access_key
-        client = boto3.client(
-            "s3",
-            endpoint_url=store.s3_endpoint_url,
-            region_name=store.region,
-            aws_access_key_id=store.access_key_id,
-            aws_secret_access_key=secret.get_secret_value() if secret else None,
-            config=Config(
-                connect_timeout=5,
-                read_timeout=60,
-                retries={"max_attempts": 4, "mode": "standard"},
-                s3={"addressing_style": "path" if store.s3_endpoint_url else "auto"},
-            ),
-        )
         length = timedelta(days=evidence.lock_days)
-        return cls(client, parts.netloc, parts.path.strip("/"), evidence.lock_mode, length)
+        return cls(s3_client(store), parts.netloc, parts.path.strip("/"), evidence.lock_mode, length)
 
     def keep(self, name: str, data: bytes, now: datetime) -> Kept:
         """Put `data` under `name` and look that it is locked as asked. A name that is there already with the

@@ -4,14 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from pydantic import SecretStr
-
-from api.core.errors import Refused
 from api.providers.hosting.deploys import PlatformService
 from api.providers.hosting.fly import FlyService
 from api.providers.hosting.railway import RailwayService
 from api.providers.hosting.render import RenderService
 from api.providers.platforms.fly import Fly
+from api.providers.platforms.given import given, text
 from api.providers.platforms.railway import Railway, token_header
 from api.providers.platforms.render import Render
 from api.settings import Settings
@@ -29,22 +27,22 @@ class Both:
 
 def _render(id_of: Callable[[Settings], str], name: str, settings: Settings) -> PlatformService:
     on = settings.platforms
-    key, service = _set("RENDER_API_KEY", on.render_api_key), _set(name, id_of(settings))
+    key, service = given("RENDER_API_KEY", on.render_api_key), given(name, id_of(settings))
     return RenderService(Render(on.render_url, key, service))
 
 
 def _railway(staging: bool, settings: Settings) -> PlatformService:
     on, infix = settings.platforms, "STAGING_" if staging else ""
     token = on.railway_staging_token if staging else on.railway_token
-    header = token_header(_text(token), _text(on.railway_api_token))
+    header = token_header(text(token), text(on.railway_api_token))
     if not header:
-        _set(f"RAILWAY_{infix}TOKEN", None)
+        given(f"RAILWAY_{infix}TOKEN", None)
     environment = on.railway_staging_environment_id if staging else on.railway_environment_id
     service = (on.railway_staging_service_id if staging else "") or on.railway_service_id
     place = {
-        "projectId": _set("RAILWAY_PROJECT_ID", on.railway_project_id),
-        "environmentId": _set(f"RAILWAY_{infix}ENVIRONMENT_ID", environment),
-        "serviceId": _set("RAILWAY_SERVICE_ID", service),
+        "projectId": given("RAILWAY_PROJECT_ID", on.railway_project_id),
+        "environmentId": given(f"RAILWAY_{infix}ENVIRONMENT_ID", environment),
+        "serviceId": given("RAILWAY_SERVICE_ID", service),
     }
     return RailwayService(Railway(on.railway_url, header, place))
 
@@ -55,7 +53,7 @@ def _fly(staging: bool, settings: Settings) -> PlatformService:
     app, name = (
         (on.fly_staging_app_name, "FLY_STAGING_APP_NAME") if staging else (on.fly_app_name, "FLY_APP_NAME")
     )
-    return FlyService(Fly(on.fly_url, _set("FLY_API_TOKEN", token), _set(name, app)))
+    return FlyService(Fly(on.fly_url, given("FLY_API_TOKEN", token), given(name, app)))
 
 
 def _ecs(staging: bool, settings: Settings) -> PlatformService:
@@ -64,29 +62,18 @@ def _ecs(staging: bool, settings: Settings) -> PlatformService:
     from api.providers.platforms.aws import client
 
     on, infix = settings.platforms, "STAGING_" if staging else ""
-    service = _set(f"ECS_{infix}SERVICE", on.ecs_staging_service if staging else on.ecs_service)
+    service = given(f"ECS_{infix}SERVICE", on.ecs_staging_service if staging else on.ecs_service)
     cluster = (on.ecs_staging_cluster if staging else "") or on.ecs_cluster
     prefix = on.secrets_prefix.strip("/") or "firstuser"
     return EcsService(
         client(settings, "ecs"),
         client(settings, "ssm"),
-        _set("ECS_CLUSTER", cluster),
+        given("ECS_CLUSTER", cluster),
         service,
         container=on.ecs_container,
         parameter=f"/{prefix}/drill/{service.rpartition('/')[2]}",
         kms_key=on.secrets_kms_key,
     )
-
-
-def _set(name: str, value: SecretStr | str | None) -> str:
-    found = _text(value)
-    if not found:
-        raise Refused(f"{name} is not set.", fix=f"Set {name}; `.env.example` says what it is.")
-    return found
-
-
-def _text(value: SecretStr | str | None) -> str:
-    return value.get_secret_value() if isinstance(value, SecretStr) else value or ""
 
 
 SERVICES: Mapping[str, Both] = {

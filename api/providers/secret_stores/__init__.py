@@ -8,12 +8,11 @@ ssm                    Parameter Store
 
 from collections.abc import Callable, Mapping, Sequence
 
-from pydantic import SecretStr
-
 from api.core.errors import Refused
 from api.core.rotation.stores import SecretStore
 from api.providers.platforms.aws import client
 from api.providers.platforms.fly import Fly
+from api.providers.platforms.given import given, text
 from api.providers.platforms.railway import Railway, token_header
 from api.providers.platforms.render import Render
 from api.providers.secret_stores.local import EnvFile
@@ -46,26 +45,29 @@ def _local(_: Settings) -> SecretStore:
 
 def _render(settings: Settings) -> SecretStore:
     on = settings.platforms
-    key, service = _set("RENDER_API_KEY", on.render_api_key), _set("RENDER_SERVICE_ID", on.render_service_id)
+    key, service = (
+        given("RENDER_API_KEY", on.render_api_key),
+        given("RENDER_SERVICE_ID", on.render_service_id),
+    )
     return VariableStore(Render(on.render_url, key, service))
 
 
 def _railway(settings: Settings) -> SecretStore:
     on = settings.platforms
-    header = token_header(_text(on.railway_token), _text(on.railway_api_token))
+    header = token_header(text(on.railway_token), text(on.railway_api_token))
     if not header:
-        _set("RAILWAY_TOKEN", None)
+        given("RAILWAY_TOKEN", None)
     place = {
-        "projectId": _set("RAILWAY_PROJECT_ID", on.railway_project_id),
-        "environmentId": _set("RAILWAY_ENVIRONMENT_ID", on.railway_environment_id),
-        "serviceId": _set("RAILWAY_SERVICE_ID", on.railway_service_id),
+        "projectId": given("RAILWAY_PROJECT_ID", on.railway_project_id),
+        "environmentId": given("RAILWAY_ENVIRONMENT_ID", on.railway_environment_id),
+        "serviceId": given("RAILWAY_SERVICE_ID", on.railway_service_id),
     }
     return VariableStore(Railway(on.railway_url, header, place))
 
 
 def _fly(settings: Settings) -> SecretStore:
     on = settings.platforms
-    token, app = _set("FLY_API_TOKEN", on.fly_api_token), _set("FLY_APP_NAME", on.fly_app_name)
+    token, app = given("FLY_API_TOKEN", on.fly_api_token), given("FLY_APP_NAME", on.fly_app_name)
     return VariableStore(Fly(on.fly_url, token, app))
 
 
@@ -84,17 +86,6 @@ def _parameter_store(settings: Settings) -> SecretStore:
 
 def _prefix(settings: Settings) -> str:
     return settings.platforms.secrets_prefix.strip("/") or f"firstuser/{settings.service.env}"
-
-
-def _set(name: str, value: SecretStr | str | None) -> str:
-    found = _text(value)
-    if not found:
-        raise Refused(f"{name} is not set.", fix=f"Set {name}; `.env.example` says what it is.")
-    return found
-
-
-def _text(value: SecretStr | str | None) -> str:
-    return value.get_secret_value() if isinstance(value, SecretStr) else value or ""
 
 
 STORES: Mapping[str, Callable[[Settings], SecretStore]] = {

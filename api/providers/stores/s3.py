@@ -14,13 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-import boto3
 import zstandard
-from botocore.config import Config
 
 from api.core.errors import Unavailable
 from api.core.ports import StoredObject
 from api.providers.stores.keys import TREE, checked
+from api.providers.stores.s3_client import s3_client
 from api.providers.stores.s3_errors import answers, broken
 from api.providers.stores.tar_pieces import pack, unpack
 from api.settings.store import StoreSettings
@@ -46,23 +45,12 @@ class S3Store:
 
     @classmethod
     def connect(cls, settings: StoreSettings, bucket: str, prefix: str) -> "S3Store":
-        secret = settings.secret_access_key
-        client = boto3.client(
-            "s3",
-            endpoint_url=settings.s3_endpoint_url,
-            region_name=settings.region,
-            aws_access_key_id=settings.access_key_id,
-            aws_secret_access_key=secret.get_secret_value() if secret else None,
-            config=Config(
-                connect_timeout=5,
-                read_timeout=60,
-                retries={"max_attempts": 4, "mode": "standard"},
-                max_pool_connections=PARALLEL * 3,
-                s3={"addressing_style": "path" if settings.s3_endpoint_url else "auto"},
-                # the newer default sends trailers that many S3-compatible servers do not understand
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            ),
+        client = s3_client(
+            settings,
+            max_pool_connections=PARALLEL * 3,
+            # the newer default sends trailers that many S3-compatible servers do not understand
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
         )
         return cls(client, bucket, prefix)
 
