@@ -52,6 +52,11 @@ class LiveRings:
         self._process = f"{socket.gethostname()}-{os.getpid()}-{new_id('p')[2:8]}"
         self._hint = asyncio.Event()
 
+    @property
+    def known(self) -> Rings:
+        """What the process runs with by now."""
+        return self._file.known
+
     def look(self) -> bool:
         """See `RingFile.look`."""
         return self._file.look()

@@ -12,7 +12,7 @@ from api.core.drills import inbox
 from api.core.errors import NotFound
 from api.http.services import Services, services
 from api.providers.messaging.outbox import Outbox
-from api.settings.rings import DATA_KEY, rings
+from api.settings.rings import DATA_KEY
 
 router = APIRouter(include_in_schema=False)
 
@@ -26,7 +26,7 @@ def latest(
 ) -> dict[str, str | None]:
     """The newest body that was written to `to`, none when there is none."""
     service = at.settings.service
-    keys = rings(at.settings.platform, service).get(DATA_KEY, [])
+    keys = at.live_rings.known.get(DATA_KEY, [])
     shown = authorization.removeprefix("Bearer ")
     if not service.restored_copy or not keys or not inbox.admits(keys, service.restored_copy, shown):
         raise NotFound("There is nothing here.")

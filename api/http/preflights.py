@@ -141,7 +141,7 @@ def sign(at: Services, who: FounderView, preflight_id: str, *, approve: bool, no
 def binding(session: Session, at: Services) -> Binding:
     """What a GO would be about now."""
     release = at.settings.service.release
-    return service.current(session, release, configuration(at.settings), system_clock())
+    return service.current(session, release, configuration(at.settings, at.live_rings.known), system_clock())
 
 
 def document(session: Session, at: Services, run: Preflight) -> dict[str, Any]:

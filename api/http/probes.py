@@ -34,7 +34,7 @@ async def readyz(
             "environment": service.env,
             "deploy_id": service.deploy_id,
             "release": service.release,
-            "configuration": configuration(at.settings),
+            "configuration": configuration(at.settings, at.live_rings.known),
             "restored_copy": service.restored_copy,
             "as_of": service.as_of.isoformat() if service.as_of else None,
         }

@@ -10,21 +10,24 @@ from functools import cache
 from pydantic import SecretStr
 
 from api.settings import Settings
+from api.settings.rings import DATA_KEY, FIELDS, Rings, rings
 
 _GROUPS = ("platform", "service", "messaging", "alerts", "store")
 _OF_ONE_DEPLOY = {"deploy_id", "release", "restored_copy", "as_of"}
 _SHOWN = 16
 
 
-def configuration(settings: Settings) -> str:
-    key = settings.service.data_key.get_secret_value().encode()
-    values = {
+def configuration(settings: Settings, held: Rings | None = None) -> str:
+    """`held`: the rotated secrets that the process has by now, where it has run since before a rotation."""
+    held = rings(settings.platform, settings.service) if held is None else held
+    values: dict[str, object] = {
         f"{group}.{name}": _text(value)
         for group in _GROUPS
         for name, value in getattr(settings, group)
-        if name not in _OF_ONE_DEPLOY
+        if name not in _OF_ONE_DEPLOY and name not in FIELDS
     }
-    return _digest(key, json.dumps(values, sort_keys=True))
+    key = held.get(DATA_KEY, [""])[0].encode()
+    return _digest(key, json.dumps(values | {"rings": dict(held)}, sort_keys=True))
 
 
 @cache

@@ -17,6 +17,15 @@ WEBHOOK = "INTEGRATION_WEBHOOK_SIGNING_SECRET"
 DATA_KEY = "FIRSTUSER_DATA_KEY"
 DATABASE = "DATABASE_URL"
 _STAGES = ("", "_previous", "_pending")
+_RINGS_OF_PLATFORM = {
+    SESSION: "session_secret",
+    WIDGET: "integration_widget_signing_secret",
+    WEBHOOK: "integration_webhook_signing_secret",
+}
+FIELDS = frozenset(
+    f"{field}{stage}" for field in (*_RINGS_OF_PLATFORM.values(), "data_key") for stage in _STAGES
+) | {"database_url"}
+"""The settings that the rings are read from."""
 
 Rings = Mapping[str, list[str]]
 
@@ -24,9 +33,9 @@ Rings = Mapping[str, list[str]]
 def rings(platform: PlatformSettings, service: ServiceSettings) -> Rings:
     """Every ring that has a value; none holds one twice."""
     fields = {
-        SESSION: [getattr(platform, f"session_secret{stage}") for stage in _STAGES],
-        WIDGET: [getattr(platform, f"integration_widget_signing_secret{stage}") for stage in _STAGES],
-        WEBHOOK: [getattr(platform, f"integration_webhook_signing_secret{stage}") for stage in _STAGES],
+        name: [getattr(platform, f"{field}{stage}") for stage in _STAGES]
+        for name, field in _RINGS_OF_PLATFORM.items()
+    } | {
         DATA_KEY: [getattr(service, f"data_key{stage}") for stage in _STAGES],
         DATABASE: [platform.database_url],
     }

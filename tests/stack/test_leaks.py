@@ -16,7 +16,7 @@ import pytest
 
 from api.db.address import login_of
 from tests.stack.conftest import StackUnderTest
-from tests.stack.drills import query, signed_in
+from tests.stack.drills import archive_up_to_now, query, signed_in
 from tests.stack.leaks import SETTLED_S, Leak, forms, leaks, secret_files, secrets_of, watching
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
@@ -40,6 +40,7 @@ def used(stack: StackUnderTest) -> Used:
 
 def use(stack: StackUnderTest) -> dict[str, str]:
     before = secrets_of(stack)
+    archive_up_to_now(stack)
     old_login = login_of(stack.settings().platform.database_url.get_secret_value())[1]
     leaked = ("DATABASE_URL", "--incident", "--reason", "a leak that is looked for", "--yes")
     assert [one["state"] for one in stack.json("rotate", "run", *leaked)["rotations"]] == ["done"]

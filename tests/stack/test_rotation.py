@@ -29,6 +29,7 @@ from api.providers.messaging import messenger
 from api.providers.secret_kinds.live_checks import CHAT, ME
 from api.providers.webhooks import sender as webhook_sender
 from api.rotating import Rotations, rotations
+from api.settings.fingerprint import configuration
 from api.settings.rings import DATA_KEY, DATABASE, SESSION, WEBHOOK, WIDGET, read_rings, rings
 from tests.receiver import Received, Receiver
 from tests.stack.conftest import StackUnderTest, clean_environment
@@ -40,6 +41,7 @@ ORIGIN = "http://127.0.0.1:9"
 GRACE = timedelta(hours=1)
 ROUNDS = 3  # of everything, while old and new are valid and after the old one has ended
 WITHIN_S = 60
+USERS = {"firstuser-api-production", "firstuser-api-staging", "firstuser-dispatcher", "beacon"}
 
 
 @dataclass
@@ -106,7 +108,17 @@ class Scene:
         ended = self.rotations.end_overlap(made.id, "test")
         assert ended.state is State.DONE, ended.problem
         assert all(proof["ok"] for proof in ended.proofs if proof["step"] == "refuse")
+        self.same_configuration()
         return ended
+
+    def same_configuration(self) -> None:
+        """The running service has by now what a process that starts now reads."""
+        asked, deadline = f"{self.api}/api/readyz?verbose", time.monotonic() + WITHIN_S
+        while (said := httpx.get(asked, trust_env=False).json()["configuration"]) != configuration(
+            self.stack.settings()
+        ):
+            assert time.monotonic() < deadline, said
+            time.sleep(0.1)
 
     def post(self, partner: Partner, path: str, body: object) -> httpx.Response:
         bearer = {"Authorization": f"Bearer {partner.key}"}
@@ -324,8 +336,10 @@ def test_the_login_of_the_database(scene: Scene) -> None:
     assert not opens(before) and opens(scene.ring(DATABASE)[0])
     sessions = "select application_name from pg_stat_activity where usename = %s"
     assert query(scene.stack, sessions, role) == []
-    names = {name for (name,) in query(scene.stack, sessions, login_of(scene.ring(DATABASE)[0])[0])}
-    assert {"firstuser-api-production", "firstuser-api-staging", "firstuser-dispatcher", "beacon"} <= names
+    login, deadline = login_of(scene.ring(DATABASE)[0])[0], time.monotonic() + WITHIN_S
+    while lacking := USERS - {name for (name,) in query(scene.stack, sessions, login)}:
+        assert time.monotonic() < deadline, lacking
+        time.sleep(0.1)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(before, connect_timeout=5)
     staging = httpx.get(f"{scene.stack.ports.url('staging')}/api/readyz", trust_env=False)
