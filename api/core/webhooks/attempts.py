@@ -1,9 +1,8 @@
 """One try to hand a message over, as a value: nothing that a receiver does is an exception."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 MAX_EXCERPT = 2000
 
@@ -23,8 +22,7 @@ class Failure(StrEnum):
     REFUSED = "refused"  # any other status than 2xx
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """`excerpt` is the start of the answer's body as text; `address` where the connection went;
     `retry_after` the header as it came."""
 

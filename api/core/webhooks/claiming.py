@@ -8,14 +8,14 @@ and another one claims; what it settles late is refused, because the claim is no
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import RowMapping
 from sqlalchemy.orm import Session
 
 from api.core.crypto import Vault
 from api.core.webhooks import breaker, delivery_queries, secrets
 from api.core.webhooks.breaker import Health
+from api.core.webhooks.delivery_queries import Candidate
 
 LEASE = timedelta(seconds=60)
 MOST = 500
@@ -33,8 +33,7 @@ class Endpoint:
     failing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """One delivery to be sent now: these bytes, under the message's id. `claim_id` is its lane's."""
 
     id: str
@@ -57,16 +56,16 @@ def claim(
 ) -> Sequence[Claimed]:
     """`may_send` of an integration's id: what is paused stays due. `behind`: the endpoint to go on after.
     Endpoint by endpoint, so the last one's is where the next claim goes on."""
-    found: dict[str, RowMapping] = {}
+    found: dict[str, Candidate] = {}
     rows: list[tuple[Any, ...]] = []
     for page in _pages(session, now, behind):
-        asked = {row["id"]: row for row in page if may_send(row["integration_id"])}
+        asked = {row.id: row for row in page if may_send(row.integration_id)}
         found |= asked
         rows += _take(session, asked, now, most - len(rows))
         if len(rows) >= most:
             break
     used = {row[2]: found[row[2]] for row in rows}
-    claims = {endpoint: row["claim_id"] + 1 for endpoint, row in used.items()}
+    claims = {endpoint: row.claim_id + 1 for endpoint, row in used.items()}
     endpoints = _endpoints(session, vault, used, now, fallback)
     return [
         Claimed(id, claims[endpoint], endpoints[endpoint], message_id, body, attempts, created_at)
@@ -81,7 +80,7 @@ def sweep(session: Session) -> None:
     delivery_queries.set_back(session, delivery_queries.clock(session), LEASE)
 
 
-def _pages(session: Session, now: datetime, behind: str) -> Iterator[Sequence[RowMapping]]:
+def _pages(session: Session, now: datetime, behind: str) -> Iterator[Sequence[Candidate]]:
     """Once around."""
     for first, last in ((behind, _LAST), ("", behind)):
         full = first < last
@@ -89,27 +88,27 @@ def _pages(session: Session, now: datetime, behind: str) -> Iterator[Sequence[Ro
             page = delivery_queries.candidates(session, now, first, last, _PAGE)
             if page:
                 yield page
-                first = page[-1]["id"]
+                first = page[-1].id
             full = len(page) == _PAGE
 
 
 def _take(
-    session: Session, asked: Mapping[str, RowMapping], now: datetime, most: int
+    session: Session, asked: Mapping[str, Candidate], now: datetime, most: int
 ) -> Sequence[tuple[Any, ...]]:
     tokens = {
-        endpoint: breaker.refilled(row["tokens"], row["rate"], row["tokens_at"], now)
+        endpoint: breaker.refilled(row.tokens, row.rate, row.tokens_at, now)
         for endpoint, row in asked.items()
     }
     quotas = {
         endpoint: breaker.quota(
-            Health(row["failures"], row["failing_since"], row["not_before"]),
-            row["concurrency"],
+            Health(row.failures, row.failing_since, row.not_before),
+            row.concurrency,
             tokens[endpoint],
             now,
         )
         for endpoint, row in asked.items()
     }
-    wanted = {endpoint: row["claim_id"] for endpoint, row in asked.items() if quotas[endpoint]}
+    wanted = {endpoint: row.claim_id for endpoint, row in asked.items() if quotas[endpoint]}
     held = delivery_queries.hold_lanes(session, wanted, now) if wanted else set[str]()
     mine = [endpoint for endpoint in wanted if endpoint in held]
     if not mine:
@@ -119,7 +118,7 @@ def _take(
         "claims": [wanted[endpoint] for endpoint in mine],
         "quotas": [quotas[endpoint] for endpoint in mine],
         "tokens": [tokens[endpoint] for endpoint in mine],
-        "since": [asked[endpoint]["since"] for endpoint in mine],
+        "since": [asked[endpoint].since for endpoint in mine],
     }
     return delivery_queries.take(session, columns, now, now + LEASE, most)
 
@@ -127,20 +126,20 @@ def _take(
 def _endpoints(
     session: Session,
     vault: Vault,
-    used: Mapping[str, RowMapping],
+    used: Mapping[str, Candidate],
     now: datetime,
     fallback: Iterable[str] | None,
 ) -> dict[str, Endpoint]:
-    integrations = sorted({row["integration_id"] for row in used.values()})
+    integrations = sorted({row.integration_id for row in used.values()})
     keys = secrets.valid_of_all(session, vault, integrations, now, fallback)
     return {
         endpoint: Endpoint(
             endpoint,
-            row["integration_id"],
-            row["url"],
-            row["concurrency"],
-            keys[row["integration_id"]],
-            failing=bool(row["failures"]),
+            row.integration_id,
+            row.url,
+            row.concurrency,
+            keys[row.integration_id],
+            failing=bool(row.failures),
         )
         for endpoint, row in used.items()
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ LAG = timedelta(seconds=5)
 # Endpoints with something due in lanes that nobody holds, in the order of their ids. Each is asked by three
 # steps down an index, whatever lies in the queue, and whatever is gone and kept from being cleared away by a
 # long snapshot. A lease that ran out may have left something behind the watermark.
-_CANDIDATES = text("""
+_CANDIDATES = """
 select e.id, e.integration_id, e.url, e.concurrency, e.rate, e.failures, e.failing_since, e.not_before,
        lane.claim_id, lane.tokens, lane.tokens_at, lane.since
 from webhook_endpoints as e
@@ -25,23 +25,23 @@ cross join lateral (
 ) as lane
 cross join lateral (
     select from webhook_deliveries
-    where endpoint_id = e.id and state = 'open' and next_attempt_at <= :now
+    where endpoint_id = e.id and state = 'open' and next_attempt_at <= %(now)s
     and next_attempt_at >= coalesce(lane.since, '-infinity') limit 1
 ) as due
-where e.id > :behind and e.id <= :last and e.state = 'enabled'
-and (e.not_before is null or e.not_before <= :now)
-and (lane.claimed_until is null or lane.claimed_until < :now)
-order by e.id limit :most
-""")
+where e.id > %(behind)s and e.id <= %(last)s and e.state = 'enabled'
+and (e.not_before is null or e.not_before <= %(now)s)
+and (lane.claimed_until is null or lane.claimed_until < %(now)s)
+order by e.id limit %(most)s
+"""
 
 # Who else is claiming is passed over; who claimed in between has raised the number.
-_HOLD_LANES = text("""
+_HOLD_LANES = """
 select l.endpoint_id
-from unnest(cast(:endpoints as text[]), cast(:claims as bigint[])) as asked(endpoint_id, claim_id)
+from unnest(cast(%(endpoints)s as text[]), cast(%(claims)s as bigint[])) as asked(endpoint_id, claim_id)
 join webhook_lanes as l on l.endpoint_id = asked.endpoint_id and l.claim_id = asked.claim_id
-where l.claimed_until is null or l.claimed_until < :now
+where l.claimed_until is null or l.claimed_until < %(now)s
 for no key update of l skip locked
-""")
+"""
 
 # A transaction that began up to `LAG` ago may yet commit what is due since then.
 _TAKE = """
@@ -126,8 +126,8 @@ with given as (
 ), noted as (
     insert into webhook_attempts (delivery_id, message_id, endpoint_id, number, outcome, at, latency_ms,
                                   status, failure, detail, address, response)
-    select id, message_id, endpoint_id, attempts, outcome, at, latency_ms, status, failure, detail, address,
-           response
+    select id, message_id, endpoint_id, attempts, outcome, at, coalesce(latency_ms, 0), status, failure,
+           coalesce(detail, ''), coalesce(address, ''), coalesce(response, '')
     from settled where outcome <> 'released'
 )
 select cast(g.id as text), g.claim_id from given as g
@@ -189,25 +189,43 @@ where e.stands = 'due'
 """)  # noqa: S608  the only inserted text is above
 
 _INTEGRATIONS = text("select distinct integration_id from webhook_endpoints where state <> 'removed'")
-_CLOCK = text("select clock_timestamp()")
+_CLOCK = "select clock_timestamp()"
+
+
+class Candidate(NamedTuple):
+    """An endpoint with something due and nobody at it; `since` is where in its queue to begin."""
+
+    id: str
+    integration_id: str
+    url: str
+    concurrency: int
+    rate: float
+    failures: int
+    failing_since: datetime | None
+    not_before: datetime | None
+    claim_id: int
+    tokens: float
+    tokens_at: datetime
+    since: datetime | None
 
 
 def clock(session: Session) -> datetime:
     """The database's: workers whose own clocks differ agree on it."""
-    return session.scalars(_CLOCK).one()
+    ((now,),) = driver_connection(session).execute(_CLOCK, binary=True)
+    return now
 
 
-def candidates(session: Session, now: datetime, behind: str, last: str, most: int) -> Sequence[RowMapping]:
-    """Endpoints with something due and nobody at it, from behind one up to another one; `since` is where in
-    their queues to begin."""
+def candidates(session: Session, now: datetime, behind: str, last: str, most: int) -> Sequence[Candidate]:
+    """From behind one endpoint up to another one, in the order of their ids."""
     given = {"now": now, "behind": behind, "last": last, "most": most}
-    return session.execute(_CANDIDATES, given).mappings().all()
+    rows = driver_connection(session).execute(_CANDIDATES, given, binary=True)
+    return [Candidate._make(row) for row in rows]
 
 
 def hold_lanes(session: Session, claims: Mapping[str, int], now: datetime) -> set[str]:
     """Those that are the caller's until the transaction ends. `claims` says how often each was claimed."""
     given = {"endpoints": list(claims), "claims": list(claims.values()), "now": now}
-    return set(session.scalars(_HOLD_LANES, given))
+    return {endpoint for (endpoint,) in driver_connection(session).execute(_HOLD_LANES, given)}
 
 
 def take(
@@ -230,8 +248,8 @@ def set_back(session: Session, now: datetime, lease: timedelta) -> None:
 
 
 def settle(session: Session, tried: str) -> set[tuple[str, int]]:
-    """The deliveries that were the caller's no more, each with its claim. `tried` is a document: arrays of a
-    dozen columns take the driver longer than all else that a delivery costs it."""
+    """The deliveries that were the caller's no more, each with its claim. `tried` is a document, without
+    what is empty: arrays of a dozen columns take the driver longer than all else that a delivery costs it."""
     lost = driver_connection(session).execute(_SETTLE, {"tried": tried})
     return {(delivery_id, claim_id) for delivery_id, claim_id in lost}
 

@@ -251,16 +251,18 @@ class Dispatcher:
                 continue
             self._claimed -= len(batch)
             self.tally.update(settled.outcomes)
+            self.tally["lost claims"] += len(batch) - len(settled.tried)
             self._count(batch, settled)
-            self.tally["lost claims"] += len(batch) - settled.outcomes.total()
             self._changed.set()
 
     def _count(self, batch: Sequence[Tried], settled: Settled) -> None:
-        counted = [one for one in settled.tried if self._counts(one.claimed)]
-        self.count.numbers.update(settling.outcomes(counted))
-        for one in batch:
-            if one.attempt is not None and self._counts(one.claimed):
-                self.count.tried(one.attempt.latency_ms)
+        counted = self._counted(batch)
+        still = counted if settled.tried is batch else self._counted(settled.tried)
+        self.count.numbers.update(settling.outcomes(still))
+        self.count.tried([one.attempt.latency_ms for one in counted if one.attempt is not None])
+
+    def _counted(self, tried: Sequence[Tried]) -> Sequence[Tried]:
+        return [one for one in tried if self._counts(one.claimed)]
 
     def _counts(self, claimed: Claimed) -> bool:
         return claimed.endpoint.integration_id not in self._ports.uncounted

@@ -5,10 +5,10 @@ together. `Retry-After` may lengthen a wait, up to a day. An endpoint that says 
 504) is asked again later without using up an attempt, for the first day of a delivery.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from api.core.webhooks.attempts import Attempt, Failure
 
@@ -37,8 +37,7 @@ class Outcome(StrEnum):
     RELEASED = "released"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """`attempts` are those used up from now on; `next_attempt_at` None where there is none."""
 
     outcome: Outcome

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import orjson
 from sqlalchemy.orm import Session
@@ -15,11 +16,8 @@ from api.core.webhooks.breaker import Health
 from api.core.webhooks.claiming import Claimed
 from api.core.webhooks.schedule import Outcome, Verdict
 
-_NONE = Attempt(None)
 
-
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(NamedTuple):
     """`attempt` is None for what was given back unsent."""
 
     claimed: Claimed
@@ -95,19 +93,23 @@ def _document(tried: Sequence[Tried]) -> str:
 
 
 def _row(one: Tried) -> dict[str, object]:
-    attempt, verdict = one.attempt or _NONE, one.verdict
-    return {
-        "id": one.claimed.id,
-        "endpoint_id": one.claimed.endpoint.id,
-        "claim_id": one.claimed.claim_id,
+    claimed, attempt, verdict = one.claimed, one.attempt, one.verdict
+    row: dict[str, object] = {
+        "id": claimed.id,
+        "endpoint_id": claimed.endpoint.id,
+        "claim_id": claimed.claim_id,
         "outcome": verdict.outcome,
         "attempts": verdict.attempts,
-        "next_attempt_at": verdict.next_attempt_at,
         "at": one.at,
-        "latency_ms": attempt.latency_ms,
-        "status": attempt.status_code,
-        "failure": attempt.failure,
-        "detail": attempt.detail,
-        "address": attempt.address,
-        "response": attempt.excerpt,
     }
+    if verdict.next_attempt_at is not None:
+        row["next_attempt_at"] = verdict.next_attempt_at
+    if attempt is not None:
+        row["latency_ms"] = attempt.latency_ms
+        row["status"] = attempt.status_code
+        row["address"] = attempt.address
+        row["response"] = attempt.excerpt
+        if attempt.failure is not None:
+            row["failure"] = attempt.failure
+            row["detail"] = attempt.detail
+    return row

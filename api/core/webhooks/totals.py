@@ -18,6 +18,7 @@ CLAIMED = "claimed"
 LATENCY_SUM = "latency_ms"
 BOUNDS_MS = (25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 15_000)
 _OVER = "over"
+_NAMES = (*(f"le:{most}" for most in BOUNDS_MS), f"le:{_OVER}")
 
 _ADD = text("""
 insert into webhook_totals as known (name, number)
@@ -42,18 +43,13 @@ class Count:
 
     numbers: Counter[str] = field(default_factory=Counter[str])
 
-    def tried(self, latency_ms: int) -> None:
-        self.numbers[f"le:{bound(latency_ms)}"] += 1
-        self.numbers[LATENCY_SUM] += latency_ms
+    def tried(self, latencies_ms: Sequence[int]) -> None:
+        self.numbers.update([_NAMES[bisect_left(BOUNDS_MS, took)] for took in latencies_ms])
+        self.numbers[LATENCY_SUM] += sum(latencies_ms)
 
     def take(self) -> Mapping[str, int]:
         taken, self.numbers = self.numbers, Counter()
         return taken
-
-
-def bound(latency_ms: int) -> str:
-    place = bisect_left(BOUNDS_MS, latency_ms)
-    return str(BOUNDS_MS[place]) if place < len(BOUNDS_MS) else _OVER
 
 
 def add(session: Session, numbers: Mapping[str, int]) -> None:

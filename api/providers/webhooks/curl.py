@@ -20,7 +20,7 @@ from api.providers.webhooks.transfer import MAX_ANSWER, Place, Transfer
 
 DEADLINE_S = 15.0
 _CONNECT_S = 5
-_OURS = {"Content-Type": "application/json", "User-Agent": "FirstUser-Webhooks/1", "Expect": ""}
+_OURS = ("Content-Type: application/json", "User-Agent: FirstUser-Webhooks/1", "Expect: ")
 
 
 @lru_cache(maxsize=4096)
@@ -62,8 +62,8 @@ class CurlSender:
             self._multi = Multi(loop, self._ended)
         transfer = self._idle.pop() if self._idle else Transfer(self._options)
         done: asyncio.Future[Attempt] = loop.create_future()
-        sent = {**headers, **_OURS}
-        transfer.begin(place, [f"{name}: {value}" for name, value in sent.items()], body, done)
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        transfer.begin(place, [*lines, *_OURS], body, done)
         self._running[transfer.handle] = transfer
         self._multi.add(transfer.handle)
         return await done

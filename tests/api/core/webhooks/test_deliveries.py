@@ -1,7 +1,6 @@
 """Claim, act, settle: nothing is lost, nobody settles what is another's, no endpoint stands in the way."""
 
 import json
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, text
@@ -69,7 +68,7 @@ def test_what_one_worker_claimed_twice_counts_once(session: Session, vault: Vaul
     late = NOW + LEASE + timedelta(seconds=1)
     (again,) = claim(session, vault, late)
     assert first.id == again.id
-    spent = [replace(one, attempts=len(WAITS) - 1) for one in (first, again)]
+    spent = [one._replace(attempts=len(WAITS) - 1) for one in (first, again)]
     settled = settling.settle(session, [tried(one, BAD, late) for one in spent], late)
     assert [one.claimed.claim_id for one in settled.exhausted] == [again.claim_id]
 

@@ -101,8 +101,7 @@ def test_totals_add_up_over_processes(session: Session) -> None:
     before = totals.read(session)
     for latencies in ([3, 25, 26], [99_999]):
         count = totals.Count()
-        for latency in latencies:
-            count.tried(latency)
+        count.tried(latencies)
         count.numbers.update({totals.CLAIMED: len(latencies), "delivered": 1})
         totals.add(session, count.take())
         totals.add(session, count.take())  # nothing new
