@@ -19,7 +19,7 @@ from api.core.access import codes, starts
 from api.core.alerts import service as alerts
 from api.core.clock import system_clock
 from api.core.drills import service, undo
-from api.core.errors import Conflict
+from api.core.errors import Conflict, Refused
 from api.core.founders import login
 from api.core.idempotency import service as idempotency
 from api.core.webhooks import retention
@@ -51,12 +51,18 @@ async def sweep() -> list[str]:
 
 
 def sweep_now() -> list[str]:
-    """What was undone, a sentence each; nothing when a drill holds the lock."""
+    """What was undone, a sentence each; nothing when a drill holds the lock, or where none was ever begun and
+    nothing says yet with whom. Raises `Refused`."""
     try:
         with wiring.drill_lock(wait_s=0):
             done = undo.sweep(wiring.drilling())
     except Conflict:
         return ["a drill is running: nothing swept"]
+    except Refused as refused:
+        with wiring.transaction() as session:
+            if service.recent(session, 1):
+                raise
+        return [f"no drill was ever begun: nothing to undo. {refused.message}"]
     keep = timedelta(days=wiring.settings().drills.backup_retention_days) + BEACON_MARGIN
     with wiring.transaction() as session:
         service.forget_beacons(session, system_clock() - keep)

@@ -20,7 +20,7 @@ from api.core.alerts.views import LEVELS, AlertView
 from api.core.clock import system_clock
 from api.core.errors import NotFound
 from deployments import watch_file
-from deployments.local.stack import open_stack
+from deployments.local.stack import open_service
 from deployments.printing import print_json, table
 from flows import wiring
 
@@ -45,7 +45,7 @@ def list_alerts(
     as_json: AsJson = False,
 ) -> None:
     """Open alerts, the worst first, and the silences that hold."""
-    open_stack()
+    open_service()
     base, now = wiring.settings().alerts.runbooks_url, system_clock()
     with wiring.transaction() as session:
         if alert_id:
@@ -68,7 +68,7 @@ def list_alerts(
 @app.command()
 def test(by: By = BY, as_json: AsJson = False) -> None:
     """Send a test alert by the way of every other one; `alerts list ID` shows how far it got."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         alert_id = service.test(session, wiring.settings().service.env, by, system_clock())
     with redirect_stdout(sys.stderr):  # what it logs is no part of the answer
@@ -84,7 +84,7 @@ def test(by: By = BY, as_json: AsJson = False) -> None:
 @app.command()
 def ack(alert_id: str, by: By, as_json: AsJson = False) -> None:
     """Say that a person has it."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         service.acknowledge(session, alert_id, by, system_clock())
         found = views.alert(session, alert_id, "")
@@ -105,7 +105,7 @@ def silence(
     as_json: AsJson = False,
 ) -> None:
     """Hold messages back for a while. What is raised meanwhile is kept, and sent afterwards."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         silence_id = service.silence(
             session,
@@ -126,7 +126,7 @@ def silence(
 @app.command()
 def unsilence(silence_id: str, by: By = BY, as_json: AsJson = False) -> None:
     """End a silence early."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         service.unsilence(session, silence_id, by, system_clock())
     if as_json:
@@ -140,7 +140,7 @@ def channels(
     revive: Annotated[str, typer.Option(help="Try a dead channel again")] = "", as_json: AsJson = False
 ) -> None:
     """Where alerts go, which channels are dead, and whether the watcher's dead-man URL hears it (L3)."""
-    open_stack()
+    open_service()
     now, configured = system_clock(), wiring.settings()
     with wiring.transaction() as session:
         if revive and not outbox.revive(session, revive, configured.service.env, now):

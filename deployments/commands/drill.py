@@ -24,7 +24,7 @@ from api.core.drills.targets import LATEST
 from api.core.errors import FirstUserError, Refused, TimedOut
 from api.core.ids import new_id
 from api.providers.orchestration.prefect import Prefect
-from deployments.local.stack import open_stack
+from deployments.local.stack import open_service
 from flows import drill_history, wiring
 
 DEPLOYMENT = "restore-drill/restore-drill"
@@ -82,7 +82,7 @@ def _run(
     keep_minutes: float,
     timeout: float,
 ) -> DrillSummary | dict[str, Any]:
-    settings = open_stack().settings
+    settings = open_service()
     parameters = {
         "target": target,
         "rto_target": rto_target or settings.drills.drill_rto_target_seconds,
@@ -100,7 +100,7 @@ def _run(
 @app.command("list")
 def list_drills(limit: int = 20, as_json: AsJson = False) -> None:
     """The newest drills with their times and verdicts."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         found = service.recent(session, limit)
     if as_json:
@@ -117,7 +117,7 @@ def show_history(
     as_json: AsJson = False,
 ) -> None:
     """RTO and RPO over time against their targets, failures, and which weeks had a good drill."""
-    open_stack()
+    open_service()
     now = system_clock()
     with wiring.transaction() as session:
         found = history(service.since(session, now - weeks * WEEK), now, weeks)
@@ -145,7 +145,7 @@ def show_history(
 @app.command()
 def show(drill_id: str, as_json: AsJson = False) -> None:
     """One drill: times, checks, verdict, next step."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         found = service.get(session, drill_id)
         kept = service.kept_copy(session, drill_id)
@@ -161,7 +161,7 @@ def show(drill_id: str, as_json: AsJson = False) -> None:
 @app.command()
 def release(drill_id: str, as_json: AsJson = False) -> None:
     """Destroy a copy that was kept for inspection, now."""
-    open_stack()
+    open_service()
     with wiring.drill_lock():
         with wiring.transaction() as session:
             service.release_copy(session, drill_id)
@@ -177,7 +177,7 @@ def release(drill_id: str, as_json: AsJson = False) -> None:
 @app.command()
 def sweep(as_json: AsJson = False) -> None:
     """Undo what crashed drills left behind: staging home, copies destroyed."""
-    open_stack()
+    open_service()
     with wiring.drill_lock():
         done = undo.sweep(wiring.drilling())
     if as_json:

@@ -17,7 +17,7 @@ from api.core.clock import system_clock
 from api.core.errors import Refused
 from api.core.flags import service
 from api.core.flags.rules import EVERYWHERE, FlagKey
-from deployments.local.stack import open_stack
+from deployments.local.stack import open_service
 from deployments.printing import print_json, table
 from flows import wiring
 
@@ -43,7 +43,7 @@ def register(root: typer.Typer) -> None:
 @app.command("list")
 def list_flags(as_json: AsJson = False) -> None:
     """The global switches, and what is set for single spaces and integrations."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         found = [one for key in FlagKey for one in service.switches(session, key, [EVERYWHERE])]
         found += [one for one in service.stored_switches(session) if one.scope != EVERYWHERE]
@@ -69,7 +69,7 @@ def set_flag(
     key: FlagKey, state: State, reason: Reason, scope: Scope = EVERYWHERE, as_json: AsJson = False
 ) -> None:
     """Turn a flag on or off. Every API process follows within seconds."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         place = service.resolve(session, key, scope)
         why, value = _reason(reason), state is State.ON
@@ -80,7 +80,7 @@ def set_flag(
 @app.command()
 def clear(key: FlagKey, reason: Reason, scope: Scope = EVERYWHERE, as_json: AsJson = False) -> None:
     """Take a flag's own value back: the normal one holds again."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         place = service.resolve(session, key, scope)
         changed = service.clear(session, key, place, by=BY, reason=_reason(reason), now=system_clock())
@@ -94,7 +94,7 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """Every change with who and why, newest first."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         found = service.history(session, limit, key)
     if as_json:

@@ -18,7 +18,7 @@ from api.core.founders import identifiers
 from api.core.preflight import owners
 from api.core.preflight.owners import Assignment
 from api.core.preflight.records import Role
-from deployments.local.stack import open_stack
+from deployments.local.stack import open_service
 from flows import wiring
 
 app = typer.Typer(help="Owners of incidents, rollbacks and releases.", no_args_is_help=True)
@@ -34,7 +34,7 @@ def register(root: typer.Typer) -> None:
 @app.command("list")
 def list_owners(as_json: AsJson = False) -> None:
     """Who has which role, how they are reached, and when they last confirmed."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         found = owners.all_owners(session)
     if as_json:
@@ -70,7 +70,7 @@ def assign(
     as_json: AsJson = False,
 ) -> None:
     """Give a role to somebody; they are sent a link by which they confirm."""
-    open_stack()
+    open_service()
     if bool(email) == bool(sms):
         raise Refused("Name one way to reach them.", fix="Give either --email or --sms.")
     found = identifiers.email(email) if email else identifiers.phone(sms)
@@ -84,14 +84,14 @@ def assign(
 @app.command()
 def call(role: Role, by: By = "cli", as_json: AsJson = False) -> None:
     """Send the owner a new link by which they confirm that they are reached."""
-    open_stack()
+    open_service()
     _call(role, by, as_json)
 
 
 @app.command()
 def drop(role: Role, by: By = "cli", as_json: AsJson = False) -> None:
     """Nobody has the role any more."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         owners.drop(session, role, by, system_clock())
     if as_json:

@@ -24,7 +24,7 @@ from api.core.preflight import exports, report, service, waivers
 from api.core.preflight.records import HOLDS, Result, State, Verdict
 from api.core.preflight.service import Preflight
 from api.providers.orchestration.prefect import Prefect
-from deployments.local.stack import open_stack
+from deployments.local.stack import open_service
 from deployments.printing import print_json, table
 from flows import wiring
 
@@ -91,7 +91,7 @@ def preflight(
 @app.command("list")
 def list_runs(limit: int = 20, as_json: AsJson = False) -> None:
     """The newest runs with their verdicts, and whether their GO still stands."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         found = service.recent(session, limit)
     if as_json:
@@ -109,7 +109,7 @@ def show(preflight_id: str, as_json: AsJson = False) -> None:
     """One run. Exit code as when it was run."""
 
     def look() -> int:
-        open_stack()
+        open_service()
         with wiring.transaction() as session:
             run = service.get(session, preflight_id)
         return _conclude(run, Papers(None, None), as_json)
@@ -126,7 +126,7 @@ def waive(
     as_json: AsJson = False,
 ) -> None:
     """Ask for a waiver. It holds once somebody else approves it."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         made = waivers.request(session, check, reason, by, timedelta(days=days), system_clock())
     if as_json:
@@ -138,7 +138,7 @@ def waive(
 @app.command()
 def approve(waiver_id: str, by: By, as_json: AsJson = False) -> None:
     """Approve a waiver that somebody else has asked for."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         waivers.approve(session, waiver_id, by, system_clock())
     if as_json:
@@ -150,7 +150,7 @@ def approve(waiver_id: str, by: By, as_json: AsJson = False) -> None:
 @app.command()
 def unwaive(waiver_id: str, by: By, as_json: AsJson = False) -> None:
     """End a waiver early."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         waivers.end(session, waiver_id, by, system_clock())
     if as_json:
@@ -168,7 +168,7 @@ def rehearse(
 
 
 def _rehearse(timeout: float, as_json: bool) -> int:
-    settings = open_stack().settings
+    settings = open_service()
     prefect = Prefect.from_settings(settings.service)
     flow_run_id = prefect.start(REHEARSAL, {}, idempotency_key=new_id("cli"))
     err.print(f"Flow run {prefect.run_url(flow_run_id)}")
@@ -192,7 +192,7 @@ def _rehearse(timeout: float, as_json: bool) -> int:
 @app.command("waivers")
 def list_waivers(as_json: AsJson = False) -> None:
     """Waivers that were asked for or hold."""
-    open_stack()
+    open_service()
     now = system_clock()
     with wiring.transaction() as session:
         found = waivers.current(session, now)
@@ -223,7 +223,7 @@ def _exit(act: Callable[[], int]) -> None:
 
 
 def _run(parameters: Mapping[str, object], timeout: float, papers: Papers, as_json: bool) -> int:
-    settings = open_stack().settings
+    settings = open_service()
     for path in (papers.junit, papers.html):
         if path and not path.absolute().parent.is_dir():
             raise Refused(f"There is no folder {path.absolute().parent}.", fix="Name a file in one that is.")

@@ -12,7 +12,7 @@ from rich.progress import Progress as Bars
 
 from api.core.ports import Progress
 from api.core.rotation.reencryption import Standing
-from deployments.local.stack import open_stack
+from deployments.local.stack import open_service
 from flows import reencryption
 
 WIDE = 160  # columns where nobody's terminal sets the width
@@ -32,7 +32,7 @@ def reencrypt(
 ) -> None:
     """Seal personal data and webhook secrets anew with FIRSTUSER_DATA_KEY, and prove that the previous key is
     needed no more. Exit code 1 while something still waits for it."""
-    open_stack()
+    open_service()
     if check:
         found = reencryption.standings()
         _say_standings(found, as_json)

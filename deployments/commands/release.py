@@ -19,7 +19,7 @@ from api.core.clock import system_clock
 from api.core.errors import Refused, TimedOut
 from api.core.ports import Deployer, ReleaseKeeper
 from api.settings import GROUPS
-from deployments.local.stack import open_stack
+from deployments.local.stack import open_service
 from deployments.printing import print_json, table
 from flows import wiring
 
@@ -48,7 +48,7 @@ def list_releases(
     service: Annotated[Service | None, typer.Argument(help="Both without")] = None, as_json: AsJson = False
 ) -> None:
     """Every deploy, the newest first, and which one serves."""
-    open_stack()
+    open_service()
     keeper, services = _keeper(), [service] if service else list(Service)
     found = {one.value: list(reversed(keeper.deploys(one.value))) for one in services}
     serving = {name: keeper.served(name).deploy_id for name in found}
@@ -87,7 +87,7 @@ def deploy(
     as_json: AsJson = False,
 ) -> None:
     """Deploy a release and wait until it serves."""
-    open_stack()
+    open_service()
     hosting, release, variables = wiring.hosting(), _name(name), _variables(changes or ())
     if not isinstance(hosting, Deployer):
         raise Refused(
@@ -108,7 +108,7 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Deploy again what served before, and wait until it serves."""
-    open_stack()
+    open_service()
     made = _keeper().roll_back(service.value, to)
     _record("rollback", service, made, by, {"to": to})
     _serves(service, made, timeout, as_json)

@@ -22,7 +22,7 @@ from api.core.rotation.cadence import Dated
 from api.core.rotation.records import RotationView
 from api.core.rotation.steps import Mode
 from api.rotating import Rotated
-from deployments.local.stack import open_stack
+from deployments.local.stack import open_service
 from deployments.printing import print_json, table
 from flows import rotation_run, wiring
 
@@ -43,7 +43,7 @@ def register(root: typer.Typer) -> None:
 @app.command()
 def plan(as_json: AsJson = False) -> None:
     """Every secret with its age and due date, and who used it in the last 24 hours. No value is shown."""
-    open_stack()
+    open_service()
     now, rows = system_clock(), wiring.rotations().standing()
     if as_json:
         print_json({"secrets": [_document(row, now) for row in rows]})
@@ -76,7 +76,7 @@ def run(
 ) -> None:
     """Rotate: mint, store, reload, prove; the old ones end with their grace. Without --show a partner's new
     value waits on its Integrate page."""
-    open_stack()
+    open_service()
     mode = "incident" if incident else "scheduled"
     if bool(names) == due:
         raise Refused("Nothing says what is to be rotated.", fix="Name secrets, or say --due.")
@@ -105,7 +105,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """The newest rotations, or one with its proofs."""
-    open_stack()
+    open_service()
     now = system_clock()
     with wiring.transaction() as session:
         one = service.get(session, rotation_id) if rotation_id else None
@@ -123,21 +123,21 @@ def status(
 @app.command()
 def rollback(rotation_id: str, as_json: AsJson = False) -> None:
     """The old one is first choice again, the new one goes. Until the old one has ended."""
-    open_stack()
+    open_service()
     _tell([Rotated(wiring.rotations().machine.roll_back(rotation_id, BY), None)], as_json)
 
 
 @app.command()
 def retire(rotation_id: str, as_json: AsJson = False) -> None:
     """End the overlap now: nobody needs the old one any more. Then prove that it is refused."""
-    open_stack()
+    open_service()
     _tell([Rotated(wiring.rotations().end_overlap(rotation_id, BY), None)], as_json)
 
 
 @app.command()
 def finish(as_json: AsJson = False) -> None:
     """Go on with everything under way: what was interrupted, what is past its grace."""
-    open_stack()
+    open_service()
     ids = rotation_run.finish()
     machine = wiring.rotations().machine
     _tell([Rotated(machine.get(one), None) for one in ids], as_json)

@@ -1,4 +1,5 @@
-"""The handle on one stack: its folder, its ports, its settings. How every command but `up` begins."""
+"""The handle on one stack: its folder, its ports, its settings. Commands about the service itself begin with
+`open_service`, and work beyond the embedded stack, too."""
 
 import os
 from dataclasses import dataclass
@@ -6,6 +7,7 @@ from dataclasses import dataclass
 from api.core.errors import NotFound
 from api.providers.hosting.supervisor import Supervisor
 from api.settings import Settings, StackSettings, load, named_file
+from api.settings.rules import deployed
 from deployments.local.environment import process_environment
 from deployments.local.layout import StateFolder
 from deployments.local.ports import Ports, read_ports
@@ -41,10 +43,20 @@ def open_stack(state: StateFolder | None = None) -> Stack:
     ports = read_ports(state)
     if ports is None:
         raise NotFound(
-            f"There is no stack in {state.root}.",
-            fix="Start one with `firstuser up`, or set FIRSTUSER_STATE_DIR to the folder of another.",
+            f"There is no stack in {state.root}, and no deployed service in this environment.",
+            fix="Start one with `firstuser up`, set FIRSTUSER_STATE_DIR to the folder of another, or run this"
+            " where the service runs.",
         )
     return enter(state, ports)
+
+
+def open_service(state: StateFolder | None = None) -> Settings:
+    """Production's settings: of the stack in the state folder, or, where there is none, of this environment
+    if a platform runs the service in it. Raises `NotFound` where there is neither."""
+    state = state or state_folder()
+    if read_ports(state) is None and deployed(settings := load()):
+        return settings
+    return open_stack(state).settings
 
 
 def enter(state: StateFolder, ports: Ports) -> Stack:

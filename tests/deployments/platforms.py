@@ -118,7 +118,7 @@ def _ecs() -> Iterator[Part]:
     for resource in cloudformation("service.yaml")["Resources"].values():
         if resource["Type"] == "AWS::ECS::TaskDefinition":
             for container in resource["Properties"]["ContainerDefinitions"]:
-                stated = {one["Name"]: one["Value"] for one in container.get("Environment", [])}
+                stated = {one["Name"]: one["Value"] for one in container.get("Environment", []) if one}
                 stated |= {one["Name"]: None for one in container.get("Secrets", []) if one}
                 yield Part(
                     "ecs",

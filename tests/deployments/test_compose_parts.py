@@ -43,6 +43,7 @@ PORTS = {
     "dispatcher": "FIRSTUSER_DISPATCHER_METRICS_PORT",
     "watcher": "FIRSTUSER_WATCHER_METRICS_PORT",
 }
+ENDS = ["COMPLETED", "FAILED", "CRASHED"]
 METRICS = "a token for whoever scrapes 7f3a"
 
 
@@ -186,7 +187,7 @@ def host(postgres: int) -> Iterator[Host]:
             done = made.run(*compose.SERVICES["migrate"]["command"], service="migrate")
             assert (done.returncode, said in done.stdout) == (0, True), done.stderr
         with ExitStack() as parts:
-            for service in ("prefect", "api", "dispatcher", "watcher", "worker"):
+            for service in ("prefect", "api", "dispatcher", "watcher", "beacon", "worker"):
                 RUNNING[service] = parts.enter_context(made.start(service))
             yield made
 
@@ -220,6 +221,12 @@ def test_the_api_is_ready(host: Host) -> None:
 def test_the_dispatcher_beats(host: Host) -> None:
     beat = 'firstuser_loop_silent_seconds{loop="webhook-dispatcher"}'
     until(lambda: beat in metrics(host), host, "dispatcher")
+
+
+def test_the_beacon_writes_what_drills_measure_by(host: Host) -> None:
+    beat = 'firstuser_loop_silent_seconds{loop="beacon"}'
+    until(lambda: beat in metrics(host), host, "beacon")
+    assert "not written" not in host.log("beacon")
 
 
 def test_the_watcher_probes_and_finds_it_well(host: Host) -> None:
@@ -262,10 +269,18 @@ def test_the_worker_tells_prefect_of_the_flows_and_takes_their_runs(host: Host) 
     asked = {"flow_runs": {"id": {"any_": [run["id"]]}}}
     ended = {"COMPLETED", "CANCELLED"}  # cancelled: the scheduled one was at work
     until(lambda: host.prefect("/flow_runs/filter", **asked)[0]["state"]["type"] in ended, host, "worker")
+    assert ran(host, deployed()["sweep"]["id"])["type"] == "COMPLETED"  # nobody drills yet: nothing to undo
     chosen = set(host.environment("worker")["FIRSTUSER_SCHEDULES"].split(","))
     assert {name for name, one in deployed().items() if one["schedules"]} == chosen
     automations = [one["name"] for one in host.prefect("/automations/filter")]
     assert automations.count(ZOMBIE_AUTOMATION) == automations.count(LATE_AUTOMATION) == 1
+
+
+def ran(host: Host, deployment: str) -> dict[str, Any]:
+    """The first end of a run of the deployment."""
+    asked = {"flow_runs": {"deployment_id": {"any_": [deployment]}, "state": {"type": {"any_": ENDS}}}}
+    until(lambda: bool(host.prefect("/flow_runs/filter", **asked)), host, "worker")
+    return host.prefect("/flow_runs/filter", **asked)[-1]["state"]
 
 
 def test_deploying_again_asks_nothing_keeps_pauses_and_sets_every_schedule_apart(host: Host) -> None:
@@ -305,6 +320,13 @@ def pause(host: Host, deployment: dict[str, Any]) -> None:
     answer.raise_for_status()
 
 
+def test_a_person_in_a_container_commands_the_service_there(host: Host) -> None:
+    done = host.run("firstuser", "drill", "list", "--json", service="worker")
+    assert (done.returncode, done.stdout) == (0, '{\n  "drills": []\n}\n'), done.stderr
+    done = host.run("firstuser", "drill", "list", service="worker", FIRSTUSER_ENV="development")
+    assert (done.returncode, "no deployed service" in done.stderr) == (3, True)
+
+
 def test_what_is_missing_is_said_by_name(host: Host) -> None:
     done = host.run("firstuser", "deploy", service="worker", FIRSTUSER_PREFECT_API_URL="")
     assert (done.returncode, "FIRSTUSER_PREFECT_API_URL" in done.stderr) == (3, True)
@@ -314,7 +336,7 @@ def test_what_is_missing_is_said_by_name(host: Host) -> None:
     assert (done.returncode, "TLS" in done.stderr) == (1, True)
 
 
-@pytest.mark.parametrize("service", ["watcher", "dispatcher", "worker", "api"])
+@pytest.mark.parametrize("service", ["watcher", "beacon", "dispatcher", "worker", "api"])
 def test_a_part_that_is_told_to_end_ends_well(host: Host, service: str) -> None:
     """Last in this file: nothing else of it works any more."""
     process = RUNNING[service]

@@ -28,9 +28,10 @@ from tests.deployments import compose
 from tests.deployments.platforms import FOLDER, Part, cloudformation, parts
 
 PARTS = parts()
-SERVED = {"api", "dispatcher", "worker", "watcher", "prefect"}
+SERVED = {"api", "dispatcher", "worker", "watcher", "beacon", "prefect"}
 NEEDED = {*TWELVE, "FIRSTUSER_DATA_KEY", "FIRSTUSER_ENV", "FIRSTUSER_OUTBOUND", "FIRSTUSER_PREFECT_API_URL"}
 WATCHED = {"PUBLIC_APP_URL", "SESSION_SECRET", "OPS_ALERT_WEBHOOK_URL", "FIRSTUSER_ENV"}
+MEASURED = {"DATABASE_URL", "VITE_HOMEPAGE_SPACE_SLUG", "FIRSTUSER_ENV"}
 SERVER = {"FIRSTUSER_PREFECT_DATABASE_URL", "FIRSTUSER_PREFECT_AUTH", "FIRSTUSER_PREFECT_ENCRYPTION_KEY"}
 MIGRATES = "firstuser migrate"
 OURS = {route.path for router in ROUTERS for route in router.routes if isinstance(route, Route)}
@@ -95,6 +96,13 @@ def test_nothing_that_the_watcher_needs_is_missing_and_it_knows_no_database(part
         assert "DATABASE_URL" not in part.environment
 
 
+@each("beacon")
+def test_the_beacon_has_what_it_needs_and_no_secret_of_the_product(part: Part) -> None:
+    assert missing(part, MEASURED) == set()
+    if part.platform in {"docker", "render", "ecs"}:  # elsewhere, secrets are of all parts together
+        assert secret_names() & part.environment.keys() == {"DATABASE_URL"}
+
+
 @each("prefect")
 def test_nothing_that_prefect_needs_is_missing(part: Part) -> None:
     assert missing(part, SERVER) == set()
@@ -134,12 +142,12 @@ def test_a_stop_waits_for_the_runs(part: Part) -> None:
 
 
 @each("worker")
-def test_its_schedules_exist_and_none_is_of_backups_that_others_take(part: Part) -> None:
+def test_everything_is_scheduled_but_the_backups_that_others_take(part: Part) -> None:
     chosen = (
         part.environment["FIRSTUSER_SCHEDULES"]
         or compose.environment("worker", AnyValue())["FIRSTUSER_SCHEDULES"]
     )
-    assert {"full", "incremental", "retain"} <= unscheduled(PREFECT_FILE.read_text(), chosen)
+    assert unscheduled(PREFECT_FILE.read_text(), chosen) == {"full", "incremental", "retain"}
 
 
 class AnyValue(dict[str, str]):

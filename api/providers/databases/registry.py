@@ -21,9 +21,10 @@ from api.providers.databases.supabase import Supabase
 from api.providers.platforms.railway import Railway, token_header
 from api.settings import Settings
 from api.settings.rings import DATA_KEY, rings
+from api.settings.rules import deployed
 
 DATABASES: dict[str, Callable[[Settings], DatabaseProvider]] = {
-    "embedded": EmbeddedDatabase.from_settings,
+    "embedded": lambda settings: embedded(settings),
     "rds": lambda settings: managed(settings, rds(settings)),
     "aurora": lambda settings: managed(settings, aurora(settings)),
     "neon": lambda settings: managed(settings, neon(settings)),
@@ -36,6 +37,17 @@ DATABASES: dict[str, Callable[[Settings], DatabaseProvider]] = {
 def database_provider(settings: Settings) -> DatabaseProvider:
     """The provider that `FIRSTUSER_DATABASE_PROVIDER` names. Raises `Refused` where it lacks a setting."""
     return DATABASES[settings.drills.database_provider](settings)
+
+
+def embedded(settings: Settings) -> DatabaseProvider:
+    """Raises `Refused` where a platform runs the service: its database is not one of this machine."""
+    if deployed(settings) and not settings.stack.embedded:
+        raise Refused(
+            "FIRSTUSER_DATABASE_PROVIDER does not say who keeps production's database.",
+            fix="Set it and what that vendor needs (docs/providers/databases.md).",
+            code="no_database_provider",
+        )
+    return EmbeddedDatabase.from_settings(settings)
 
 
 def managed(settings: Settings, vendor: Vendor) -> ManagedDatabase:

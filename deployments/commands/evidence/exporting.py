@@ -15,7 +15,7 @@ from api.core.evidence.exports import Export
 from api.providers.evidence.bucket import LockedBucket
 from deployments.commands.evidence.shared import AsJson, app, err, out
 from deployments.local.layout import write_private
-from deployments.local.stack import open_stack
+from deployments.local.stack import open_service
 from deployments.printing import print_json
 from flows import wiring
 
@@ -38,7 +38,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write the whole ledger, with a fresh checkpoint at its end. Any form verifies without us."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         made = evidence_copies.read_whole(session, system_clock())
     if bucket:
@@ -68,7 +68,7 @@ def export(
 @app.command()
 def checkpoint(as_json: AsJson = False) -> None:
     """Sign where every stream ends now, so that an end cut off later is missed."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         made = service.checkpoint(session, system_clock())
     if as_json:

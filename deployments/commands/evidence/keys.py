@@ -20,7 +20,7 @@ from api.core.evidence.trust import INTRODUCED, RETIRED, STREAM
 from api.providers.secret_stores.local import EnvFile
 from api.settings import EvidenceSettings, named_file
 from deployments.commands.evidence.shared import AsJson, app, out
-from deployments.local.stack import open_stack
+from deployments.local.stack import open_service
 from deployments.printing import print_json, table
 from flows import wiring
 
@@ -30,7 +30,7 @@ KEY, PENDING = "FIRSTUSER_EVIDENCE_KEY", "FIRSTUSER_EVIDENCE_KEY_PENDING"
 @app.command()
 def key(as_json: AsJson = False) -> None:
     """The public half of the key that signs now, as PEM: give it to whoever verifies exports."""
-    open_stack()
+    open_service()
     public = _current().public
     if as_json:
         print_json({"key_id": public.id, "public_key": public.raw.hex(), "pem": public.pem})
@@ -41,7 +41,7 @@ def key(as_json: AsJson = False) -> None:
 @app.command("keys")
 def list_keys(as_json: AsJson = False) -> None:
     """Every key that the ledger knows, in the order in which they came."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         found = service.records(session, STREAM)
     retired = {
@@ -80,7 +80,7 @@ def rotate_key(
     as_json: AsJson = False,
 ) -> None:
     """Sign with a new key from now on, which the current one endorses. Retire that when all have the new."""
-    open_stack()
+    open_service()
     file = named_file()
     if file is None:
         raise Refused("The settings come from no file.", fix="Set FIRSTUSER_ENV_FILE to the one to write.")
@@ -109,7 +109,7 @@ def rotate_key(
 @app.command("retire-key")
 def retire_key(key_id: str, as_json: AsJson = False) -> None:
     """What this key signs from now on is a fault. What it signed before stays good."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         fresh = keyring.retire(session, key_id, _current(), system_clock())
     if as_json:

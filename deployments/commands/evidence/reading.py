@@ -8,7 +8,7 @@ import typer
 from api.core.evidence import service
 from api.core.evidence.chain import Record, iso
 from deployments.commands.evidence.shared import AsJson, app, out
-from deployments.local.stack import open_stack
+from deployments.local.stack import open_service
 from deployments.printing import print_json, table
 from flows import wiring
 
@@ -20,7 +20,7 @@ def list_records(
     as_json: AsJson = False,
 ) -> None:
     """The newest records, of one stream or of all."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         found = service.newest(session, stream, limit)
     if as_json:
@@ -47,7 +47,7 @@ def list_records(
 @app.command()
 def show(record_id: str, as_json: AsJson = False) -> None:
     """One record with all that it says."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         found = service.get(session, record_id)
     if as_json:

@@ -42,10 +42,10 @@ def _live(trusted: list[str], against: Path | None) -> LedgerReport:
     """Our own key is trusted, unless others are named."""
     from api import evidence_keys
     from api.core.evidence import service
-    from deployments.local.stack import open_stack
+    from deployments.local.stack import open_service
     from flows import wiring
 
-    open_stack()
+    open_service()
     own = evidence_keys.read(wiring.settings().evidence)
     known = offline.heads(read_text(against)) if against else {}
     with wiring.transaction() as session:

@@ -15,7 +15,7 @@ from api.core.incidents.pace import newest_closed
 from api.core.incidents.tally import EVERYBODY
 from api.core.incidents.telemetry import Minutes
 from deployments.commands.incidents.shared import AsJson, out, refuse_usage
-from deployments.local.stack import open_stack
+from deployments.local.stack import open_service
 from deployments.printing import print_json, table
 from flows import watching, wiring
 
@@ -35,7 +35,7 @@ def backtest(
         raise refuse_usage(error) from error
     if plot is not None and plot.suffix not in (".svg", ".png"):
         raise refuse_usage(Refused(f"{plot} is no plot.", fix="Name a file that ends in .svg or .png."))
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         now = watching.pace().at(telemetry.database_now(session))
         until = newest_closed(now)

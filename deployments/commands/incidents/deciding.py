@@ -11,7 +11,7 @@ from api.core.incidents import service
 from api.core.incidents.decisions import Mode, RuleName
 from deployments.commands.incidents.reading import Incident
 from deployments.commands.incidents.shared import AsJson, By, Reason, out
-from deployments.local.stack import open_stack
+from deployments.local.stack import open_service
 from deployments.printing import print_json
 from flows import watching, wiring
 
@@ -25,7 +25,7 @@ def override(
     as_json: AsJson = False,
 ) -> None:
     """What a trip of the rule does for a while: dry-run, recommend or auto."""
-    open_stack()
+    open_service()
     wall = system_clock()
     with wiring.transaction() as session:
         override_id = service.override(
@@ -46,7 +46,7 @@ def override(
 
 def act(incident: Incident, by: By, as_json: AsJson = False) -> None:
     """Do what was recommended, or failed. Exit code 3 when nothing waits."""
-    open_stack()
+    open_service()
     wall = system_clock()
     with wiring.transaction() as session:
         count = service.confirm(session, incident, actor=by, now=watching.pace().at(wall), wall=wall)
@@ -61,7 +61,7 @@ def act(incident: Incident, by: By, as_json: AsJson = False) -> None:
 
 def resume(incident: Incident, by: By, reason: Reason, as_json: AsJson = False) -> None:
     """Take back what was done and end the incident. Nothing else does that."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         to_undo = service.to_undo(session, incident)
     undone = [said for one in to_undo if (said := _undo(one, by, f"{incident}: {reason}"))]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from deployments.commands.incidents.shared import AsJson, out
-from deployments.local.stack import open_stack
+from deployments.local.stack import open_service
 from deployments.printing import print_json
 from flows import watching
 
@@ -18,7 +18,7 @@ def watch(
     as_json: AsJson = False,
 ) -> None:
     """Judge the newest closed minute, act as the modes say, look for effects. Safe beside any other."""
-    open_stack()
+    open_service()
     while True:
         with redirect_stdout(sys.stderr):  # what it logs is no part of the answer
             found = watching.watch()

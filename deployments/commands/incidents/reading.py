@@ -14,7 +14,7 @@ from api.core.incidents.postmortem import Row
 from api.core.incidents.reading import EpisodeView
 from api.db.engine import Session
 from deployments.commands.incidents.shared import AsJson, err, out
-from deployments.local.stack import open_stack
+from deployments.local.stack import open_service
 from deployments.printing import print_json, table
 from flows import watching, wiring
 
@@ -24,7 +24,7 @@ Incident = Annotated[str, typer.Argument(help="As `incidents list` names it")]
 
 def list_incidents(as_json: AsJson = False) -> None:
     """What each rule says now, which overrides hold, and the latest incidents."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         now = watching.pace().at(telemetry.database_now(session))
         standings, found = incidents.standings(session), incidents.episodes(session)
@@ -65,7 +65,7 @@ def list_incidents(as_json: AsJson = False) -> None:
 
 def show(incident: Incident, as_json: AsJson = False) -> None:
     """One incident: its timeline, its actions and whether their effect was seen."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         found = incidents.episode(session, incident)
     if as_json:
@@ -88,7 +88,7 @@ def export(
     file: Annotated[Path | None, typer.Option(help="Where to; stdout without")] = None,
 ) -> None:
     """A postmortem draft in Markdown."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         found = incidents.episode(session, incident)
         text = postmortem.markdown(found, rows(session, found))

@@ -11,7 +11,7 @@ from api.core.incidents.pace import CLOSES_AFTER, MINUTE, minute_of, newest_clos
 from api.core.incidents.seeing import Seen, see
 from api.core.incidents.tally import EVERYBODY
 from deployments.commands.incidents.shared import AsJson, moment, out, refuse_usage
-from deployments.local.stack import open_stack
+from deployments.local.stack import open_service
 from deployments.printing import print_json, table
 from flows import watching, wiring
 
@@ -26,7 +26,7 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Why did the rules say what they said? From what is stored, as if that minute had just been closed."""
-    open_stack()
+    open_service()
     with wiring.transaction() as session:
         now = watching.pace().at(telemetry.database_now(session))
         minute = minute_of(moment(at, now))

@@ -32,7 +32,7 @@ def channel(session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     desk = Desk(transaction, {"primary": made}, Words("development", "http://app"), system_clock)
     found = load()
     stack = found.stack.model_copy(update={"state_dir": tmp_path})
-    monkeypatch.setattr(alerts, "open_stack", lambda: None)
+    monkeypatch.setattr(alerts, "open_service", lambda: None)
     monkeypatch.setattr(alerts.wiring, "transaction", transaction)
     monkeypatch.setattr(alerts.wiring, "alert_desk", lambda: desk)
     monkeypatch.setattr(alerts.wiring, "settings", lambda: type(found)(**_fields(found) | {"stack": stack}))

@@ -56,8 +56,8 @@ def ledger(
     monkeypatch.setenv("FIRSTUSER_ENV_FILE", str(env_file))
     evidence_keys.sign(made, cluster_settings, env_file)
     for module in (exporting, keys, reading):
-        monkeypatch.setattr(module, "open_stack", lambda: None)
-    monkeypatch.setattr("deployments.local.stack.open_stack", lambda: None)
+        monkeypatch.setattr(module, "open_service", lambda: None)
+    monkeypatch.setattr("deployments.local.stack.open_service", lambda: None)
     monkeypatch.setattr(wiring, "transaction", partial(session_scope, made))
     monkeypatch.setattr(
         wiring, "settings", lambda: replace(cluster_settings, evidence=EvidenceSettings.read(env_file))

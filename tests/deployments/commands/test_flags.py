@@ -16,7 +16,7 @@ from tests.api.core.places import Place, new_place
 
 @pytest.fixture
 def place(session: Session, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> Place:
-    monkeypatch.setattr(flags, "open_stack", lambda: None)
+    monkeypatch.setattr(flags, "open_service", lambda: None)
     monkeypatch.setattr(flags.wiring, "transaction", lambda: nullcontext(session))
     return new_place(session, vault)
 

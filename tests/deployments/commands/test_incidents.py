@@ -27,7 +27,7 @@ START = minute_of(datetime.now(UTC)) - 120 * MINUTE
 def stored(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten good minutes, twenty bad ones from the eleventh on, then good ones."""
     for module in (backtesting, deciding, reading, replaying):
-        monkeypatch.setattr(module, "open_stack", lambda: None)
+        monkeypatch.setattr(module, "open_service", lambda: None)
     monkeypatch.setattr(watch.wiring, "transaction", lambda: nullcontext(session))
     monkeypatch.setattr(watch, "newest_deploy", lambda _: None)
     session.execute(text("truncate exchange_minutes, incident_episodes, incident_standings cascade"))

@@ -30,7 +30,7 @@ def ring(cluster: Cluster, cluster_settings: Settings, monkeypatch: pytest.Monke
     """Sets the data key and the previous one of the settings that the command reads."""
     scope = partial(session_scope, make_engine(new_database(cluster)))
     wiring = reencrypt.reencryption.wiring
-    monkeypatch.setattr(reencrypt, "open_stack", lambda: None)
+    monkeypatch.setattr(reencrypt, "open_service", lambda: None)
     monkeypatch.setattr(wiring, "transaction", scope)
     with scope() as session:
         new_place(session, Vault(data_keys(DATA_KEY)))

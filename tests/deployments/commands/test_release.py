@@ -35,7 +35,7 @@ def hosting(tmp_path: Path, session: Session, service: Face, monkeypatch: pytest
         service.says("/api/readyz?verbose", 500 if "-broken" in found["FIRSTUSER_RELEASE"] else 200, said)
 
     made = LocalHosting(tmp_path, dict.fromkeys(("production", "staging"), service.url), restart)
-    monkeypatch.setattr(release, "open_stack", lambda: None)
+    monkeypatch.setattr(release, "open_service", lambda: None)
     monkeypatch.setattr(release.wiring, "hosting", lambda: made)
     monkeypatch.setattr(release.wiring, "transaction", lambda: nullcontext(session))
     return made
