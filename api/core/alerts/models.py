@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, Index, Intege
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from api.db.base import Base
+from api.db.base import Base, created_xid
 
 
 class Alert(Base):
@@ -37,6 +37,7 @@ class Alert(Base):
     acknowledged_at: Mapped[datetime | None] = mapped_column(DateTime(True))
     acknowledged_by: Mapped[str | None] = mapped_column(Text)
     resolved_at: Mapped[datetime | None] = mapped_column(DateTime(True))
+    created_xid: Mapped[int] = created_xid()
 
 
 class Occurrence(Base):
@@ -48,6 +49,7 @@ class Occurrence(Base):
     alert_id: Mapped[str] = mapped_column(ForeignKey("alerts.id", ondelete="CASCADE"), index=True)
     at: Mapped[datetime] = mapped_column(DateTime(True))
     detail: Mapped[dict[str, Any]] = mapped_column("metadata", JSONB, server_default="{}")
+    created_xid: Mapped[int] = created_xid()
 
 
 class Outgoing(Base):
@@ -81,6 +83,7 @@ class Outgoing(Base):
     receipt: Mapped[str | None] = mapped_column(Text)
     read_back_at: Mapped[datetime | None] = mapped_column(DateTime(True))
     problem: Mapped[str | None] = mapped_column(Text)
+    created_xid: Mapped[int] = created_xid()
 
 
 class Channel(Base):
@@ -107,6 +110,7 @@ class AckCode(Base):
     expires_at: Mapped[datetime] = mapped_column(DateTime(True))
     used_at: Mapped[datetime | None] = mapped_column(DateTime(True))
     used_by: Mapped[str | None] = mapped_column(Text)
+    created_xid: Mapped[int] = created_xid()
 
 
 class Silence(Base):
@@ -122,6 +126,7 @@ class Silence(Base):
     reason: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(True))
     expires_at: Mapped[datetime] = mapped_column(DateTime(True))
+    created_xid: Mapped[int] = created_xid()
 
 
 class Heartbeat(Base):

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from api.core.fingerprints import row_hash
+from api.core.privacy import told
 from api.core.privacy.models import Tombstone
 
 _ENTRY = text("select * from entries where user_id = :user")
@@ -43,7 +44,7 @@ KEPT = {
         select channel, created_at, expires_at, used_at from login_codes
          where identifier_index = any(:indexes) and founder_id is null order by created_at"""),
 }
-"""Everything kept of a person besides their entry, by the name it has in an export."""
+"""Everything kept of a person besides their entry and webhooks, by the name it has in an export."""
 
 _OF_ENTRY = {
     "entries": "where gone.id = :entry",
@@ -85,10 +86,11 @@ def owner_of(session: Session, space_id: str) -> str | None:
 
 
 def kept(session: Session, person: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """`person`: entry, integration, external, indexes."""
-    return {
+    """`person`: user, entry, integration, external, indexes."""
+    rows = {
         name: [dict(row) for row in session.execute(query, person).mappings()] for name, query in KEPT.items()
     }
+    return rows | {"webhooks": told.told(session, person)}
 
 
 def hashes(session: Session, entry_id: str) -> dict[str, list[dict[str, str]]]:
@@ -100,10 +102,12 @@ def hashes(session: Session, entry_id: str) -> dict[str, list[dict[str, str]]]:
 
 
 def remove(session: Session, person: Mapping[str, Any]) -> None:
-    """Everything. Presence last and with its table held: a heartbeat under way may have seen the grant, and
-    would write the person down again; whoever comes after sees that the grant is gone."""
+    """Everything. What partners answered once nobody publishes any more. Presence last and with its table
+    held: a heartbeat under way may have seen the grant, and would write the person down again; whoever comes
+    after sees that the grant is gone."""
     session.execute(_DELETE_LOGIN_CODES, person)
     session.execute(_DELETE_ENTRY, person)
+    told.withdraw(session, person)
     session.execute(text("lock table presence in share row exclusive mode"))
     session.execute(_DELETE_PRESENCE, person)
 

@@ -47,6 +47,7 @@ def replay(source: Session, copy: Session) -> tuple[int, int, int]:
 def person(entry: Mapping[str, Any]) -> dict[str, Any]:
     """By what rows of theirs are found."""
     return {
+        "user": entry["user_id"],
         "entry": entry["id"],
         "integration": entry["integration_id"],
         "external": entry["external_user_id"],

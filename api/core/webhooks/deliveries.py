@@ -82,7 +82,10 @@ def resend(session: Session, integration_id: str, delivery_id: str, actor: str, 
     else:
         again = history_queries.reopen(session, given, now)
     if again is None:
-        raise Conflict("It cannot be sent again now.", fix="Wait a minute: it may be on its way.")
+        raise Conflict(
+            "It cannot be sent again now.",
+            fix="Wait a minute: it may be on its way. What is dropped, or about somebody deleted, is gone.",
+        )
     audit.record(session, actor, "webhooks.resend", integration_id, now, {"delivery_id": delivery_id})
     return _PREFIX + again.hex
 

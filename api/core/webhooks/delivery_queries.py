@@ -114,20 +114,20 @@ with given as (
 ), done as (
     delete from webhook_deliveries as d using mine as g
     where d.id = g.id and g.outcome = 'delivered'
-    returning d.message_id, g.*
+    returning d.message_id, d.created_xid, g.*
 ), kept as (
     update webhook_deliveries as d set
         state = case when g.outcome = 'exhausted' then 'exhausted' else 'open' end,
         attempts = g.attempts, next_attempt_at = coalesce(g.next_attempt_at, d.next_attempt_at)
     from mine as g where d.id = g.id and g.outcome <> 'delivered'
-    returning d.message_id, g.*
+    returning d.message_id, d.created_xid, g.*
 ), settled as (
     select * from done union all select * from kept
 ), noted as (
     insert into webhook_attempts (delivery_id, message_id, endpoint_id, number, outcome, at, latency_ms,
-                                  status, failure, detail, address, response)
+                                  status, failure, detail, address, response, delivery_xid)
     select id, message_id, endpoint_id, attempts, outcome, at, coalesce(latency_ms, 0), status, failure,
-           coalesce(detail, ''), coalesce(address, ''), coalesce(response, '')
+           coalesce(detail, ''), coalesce(address, ''), coalesce(response, ''), created_xid
     from settled where outcome <> 'released'
 )
 select cast(g.id as text), g.claim_id from given as g

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 TEST = "webhook.test"
-LIVE, LEFT = "user.live", "user.left"
+LIVE, LEFT, DELETED = "user.live", "user.left", "user.deleted"
 TYPES: Mapping[str, str] = {
     "waitlist.entry.created": "Somebody joined the waiting list.",
     "waitlist.entry.accepted": "They were let in: a code is on its way.",
@@ -20,10 +20,19 @@ TYPES: Mapping[str, str] = {
     "onboarding.resumed": "People can join again.",
     "integration.key.rotated": "There is a new API key; the old one ends soon.",
     "integration.secret.rotated": "There is a new signing secret; the old one ends soon.",
-    "user.deleted": "A person was deleted: delete what you keep of them.",
+    DELETED: "A person was deleted: delete what you keep of them.",
     TEST: "A test: sent whenever you or the partner ask for it.",
 }
 """What is sent, by type."""
+
+
+_OF_DELETION = f'{{"type":"{DELETED}",'.encode()
+
+
+def answers_kept(body: bytes) -> bool:
+    """What partners say to a deletion may name whom it is about, and nobody is left whose deletion would
+    reach it."""
+    return not body.startswith(_OF_DELETION)
 
 
 def body(type: str, at: datetime, data: Mapping[str, Any]) -> bytes:

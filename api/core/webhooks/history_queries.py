@@ -67,14 +67,21 @@ union all
  where endpoint_id = any(:endpoints) and delivery_id = :id and outcome = 'delivered' limit 1)
 limit 1
 """)  # noqa: S608  literals of this file
+
+# Only what has a message can be sent: it is held, lest it be dropped meanwhile.
 _REOPEN = text(f"""
+with kept as (
+    select d.id from webhook_deliveries as d join webhook_messages as m on m.id = d.message_id
+    where d.id = :id for key share of m
+)
 update webhook_deliveries as d set state = 'open', attempts = 0,
     next_attempt_at = case when state = 'open' then least(next_attempt_at, :now) else :now end
-where id = :id and not {_IN_FLIGHT} returning id
+from kept where d.id = kept.id and not {_IN_FLIGHT} returning d.id
 """)  # noqa: S608  literals of this file
 _REDELIVER = text("""
+with kept as (select id from webhook_messages where id = :message for key share)
 insert into webhook_deliveries (message_id, endpoint_id, next_attempt_at)
-select id, :endpoint, :now from webhook_messages where id = :message returning id
+select id, :endpoint, :now from kept returning id
 """)
 
 _NEW_MESSAGE_ID = text("select uuidv7()")
@@ -108,7 +115,7 @@ and (not :only_exhausted or exists (
     where d.message_id = m.id and d.endpoint_id = :endpoint and d.state = 'exhausted'))
 """
 _COUNT_WANTED = text(f"select count(*) {_WANTED}")
-_NEXT_WANTED = text(f"select m.id {_WANTED} order by m.id limit :most")
+_NEXT_WANTED = text(f"select m.id {_WANTED} order by m.id limit :most for key share of m")
 _REOPEN_ALL = text("""
 update webhook_deliveries set state = 'open', attempts = 0, next_attempt_at = :now, replay_id = :replay
 where endpoint_id = :endpoint and message_id = any(:messages) and state = 'exhausted' returning message_id
@@ -161,9 +168,11 @@ with gone as (
 )
 select count(*) from gone
 """)
-_DROP_EXHAUSTED = text("""
-delete from webhook_deliveries as d where d.state = 'exhausted' and d.created_at < :before
-and not exists (select from webhook_messages as m where m.id = d.message_id)
+# Exhausted ones, and what was about to be sent again while its message was dropped: a claim would take it for
+# ever.
+_DROP_EMPTY = text("""
+delete from webhook_deliveries as d
+where not exists (select from webhook_messages as m where m.id = d.message_id)
 """)
 
 
@@ -294,5 +303,5 @@ def give_up(session: Session, before: datetime) -> None:
 
 def drop_messages(session: Session, before: datetime) -> int:
     gone = session.execute(_DROP_MESSAGES, {"before": before}).scalar_one()
-    session.execute(_DROP_EXHAUSTED, {"before": before})
+    session.execute(_DROP_EMPTY)
     return gone

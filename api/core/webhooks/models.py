@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from api.db.base import Base, created_xid
+from api.db.base import Base, Xid8, created_xid
 
 
 class WebhookSecret(Base):
@@ -68,6 +68,7 @@ class WebhookEndpoint(Base):
     failing_since: Mapped[datetime | None] = mapped_column(DateTime(True))
     not_before: Mapped[datetime | None] = mapped_column(DateTime(True))
     created_at: Mapped[datetime] = mapped_column(DateTime(True), server_default=func.now())
+    created_xid: Mapped[int] = created_xid()
 
 
 class WebhookLane(Base):
@@ -91,16 +92,20 @@ class WebhookLane(Base):
 
 
 class WebhookMessage(Base):
-    """One event: its exact bytes, once, however many deliveries it has."""
+    """One event: its exact bytes, once, however many deliveries it has. `user_id`: whom it is about."""
 
     __tablename__ = "webhook_messages"
-    __table_args__ = (Index("ix_webhook_messages_integration_id", "integration_id", "id"),)
+    __table_args__ = (
+        Index("ix_webhook_messages_integration_id", "integration_id", "id", postgresql_include=["user_id"]),
+    )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, server_default=text("uuidv7()"))
     integration_id: Mapped[str] = mapped_column(Text)
     type: Mapped[str] = mapped_column(Text)
     body: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(DateTime(True), server_default=func.now())
+    user_id: Mapped[str | None] = mapped_column(Text)
+    created_xid: Mapped[int] = created_xid()
 
 
 class WebhookDelivery(Base):
@@ -131,6 +136,7 @@ class WebhookDelivery(Base):
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")
     replay_id: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(True), server_default=func.now())
+    created_xid: Mapped[int] = created_xid()
 
 
 webhook_attempts = Table(
@@ -148,9 +154,12 @@ webhook_attempts = Table(
     Column("detail", Text, nullable=False, server_default=""),
     Column("address", Text, nullable=False, server_default=""),
     Column("response", Text, nullable=False, server_default=""),
-    Index("ix_webhook_attempts_endpoint_id", "endpoint_id", "delivery_id"),
+    Column("created_xid", Xid8, nullable=False, server_default=text("pg_current_xact_id()")),
+    Column("delivery_xid", Xid8, nullable=False, server_default=text("pg_current_xact_id()")),
+    Index("ix_webhook_attempts_endpoint_id", "endpoint_id", "delivery_id", postgresql_include=["message_id"]),
 )
-"""What was tried, written once, a partition for each day; a key would cost more than it is good for."""
+"""What was tried, a partition for each day; a key would cost more than it is good for. Written once, but for
+`response`, which goes with the person it is about. `delivery_xid` made the delivery."""
 
 
 class WebhookLive(Base):
@@ -195,4 +204,5 @@ class WebhookReplay(Base):
     made: Mapped[int] = mapped_column(Integer, server_default="0")
     created_by: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(True))
+    created_xid: Mapped[int] = created_xid()
     ended_at: Mapped[datetime | None] = mapped_column(DateTime(True))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import orjson
 from sqlalchemy.orm import Session
 
-from api.core.webhooks import breaker, delivery_queries
+from api.core.webhooks import breaker, delivery_queries, events
 from api.core.webhooks.attempts import Attempt
 from api.core.webhooks.breaker import Health
 from api.core.webhooks.claiming import Claimed
@@ -108,7 +108,8 @@ def _row(one: Tried) -> dict[str, object]:
         row["latency_ms"] = attempt.latency_ms
         row["status"] = attempt.status_code
         row["address"] = attempt.address
-        row["response"] = attempt.excerpt
+        if attempt.excerpt and events.answers_kept(claimed.body):
+            row["response"] = attempt.excerpt
         if attempt.failure is not None:
             row["failure"] = attempt.failure
             row["detail"] = attempt.detail

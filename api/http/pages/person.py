@@ -22,6 +22,7 @@ NAMES = {
     "conversations": "Conversations",
     "messages": "Messages",
     "login_codes": "Login codes asked for",
+    "webhooks": "Webhooks about them",
 }
 
 

@@ -108,6 +108,6 @@ def found(session: Session, traces: Collection[str]) -> dict[str, list[str]]:
 _COLUMNS = text("""
     select format('%I.%I', table_schema, table_name), format('%I', column_name)
       from information_schema.columns join information_schema.tables using (table_schema, table_name)
-     where table_schema in ('public', 'ops') and table_type = 'BASE TABLE'
+     where table_schema in ('public', 'ops', 'webhook_days') and table_type = 'BASE TABLE'
        and data_type in ('text', 'character varying', 'bytea', 'jsonb', 'json', 'ARRAY')
 """)
