@@ -1,8 +1,8 @@
 """`firstuser release`: what production and staging are deployed with, one deploy after the other.
 
 `release list [SERVICE]`, `release deploy SERVICE NAME [--set NAME=VALUE]`, `release rollback SERVICE`. On the
-embedded stack a release is a name and its configuration over one checkout; a platform that deploys from a
-repository is only listed and rolled back. Exit code 1 when the deploy did not come to serve.
+embedded stack a release is a name and its configuration over one checkout; on a platform a commit, or the tag
+of an image, whichever the service is made from. Exit code 1 when the deploy did not come to serve.
 """
 
 import sys
@@ -16,8 +16,9 @@ from rich.markup import escape
 
 from api.core import audit
 from api.core.clock import system_clock
-from api.core.errors import Refused, TimedOut
-from api.core.ports import Deployer, ReleaseKeeper
+from api.core.errors import Refused, Rejected, TimedOut
+from api.core.ports import Deploy, Deployer, HostingProvider, ReleaseKeeper
+from api.providers.hosting.platform import NOT_CONFIGURED
 from api.settings import GROUPS
 from deployments.local.stack import open_service
 from deployments.printing import print_json, table
@@ -31,7 +32,15 @@ out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty()
 err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 By = Annotated[str, typer.Option(help="Who does it, for the record")]
-Timeout = Annotated[float, typer.Option(min=1, help="Seconds that it may take to serve")]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        min=1,
+        help="Seconds that it may take to serve; 120, on a platform as settings say",
+        show_default=False,
+    ),
+]
+LOCAL_S = 120.0
 
 
 class Service(StrEnum):
@@ -49,8 +58,8 @@ def list_releases(
 ) -> None:
     """Every deploy, the newest first, and which one serves."""
     open_service()
-    keeper, services = _keeper(), [service] if service else list(Service)
-    found = {one.value: list(reversed(keeper.deploys(one.value))) for one in services}
+    keeper = _keeper()
+    found = {one.value: deploys for one in Service if (deploys := _deploys(keeper, one, service)) is not None}
     serving = {name: keeper.served(name).deploy_id for name in found}
     if as_json:
         rows = {
@@ -83,17 +92,14 @@ def deploy(
         bool, typer.Option("--irreversible", help="It carries a migration that cannot be taken back")
     ] = False,
     by: By = "cli",
-    timeout: Timeout = 120,
+    timeout: Timeout = None,
     as_json: AsJson = False,
 ) -> None:
     """Deploy a release and wait until it serves."""
     open_service()
     hosting, release, variables = wiring.hosting(), _name(name), _variables(changes or ())
     if not isinstance(hosting, Deployer):
-        raise Refused(
-            f"{hosting.name} deploys what is pushed to its repository.",
-            fix="Push the release, or use the platform's own button.",
-        )
+        raise Refused(f"{hosting.name} is not told what to deploy.", fix="Ask the platform.")
     made = hosting.deploy(service.value, release, variables, irreversible=irreversible)
     _record("deploy", service, made, by, {"release": release, "variables": sorted(variables)})
     _serves(service, made, timeout, as_json)
@@ -104,7 +110,7 @@ def rollback(
     service: Service,
     to: Annotated[str, typer.Option(help="A deploy (dep_…); what served before, without")] = "",
     by: By = "cli",
-    timeout: Timeout = 120,
+    timeout: Timeout = None,
     as_json: AsJson = False,
 ) -> None:
     """Deploy again what served before, and wait until it serves."""
@@ -121,11 +127,29 @@ def _keeper() -> ReleaseKeeper:
     raise Refused(f"{hosting.name} does not say which releases there were.", fix="Ask the platform.")
 
 
-def _serves(service: Service, deploy_id: str, timeout: float, as_json: bool) -> None:
-    """Wait until it does. Exits with 1 otherwise."""
+def _deploys(keeper: ReleaseKeeper, one: Service, asked: Service | None) -> Sequence[Deploy] | None:
+    """The newest first. None for what nobody asked for by its name and the settings do not know."""
+    if asked not in (None, one):
+        return None
     try:
-        wiring.hosting().wait_live(service.value, deploy_id, timeout)
-    except TimedOut as error:
+        return list(reversed(keeper.deploys(one.value)))
+    except Refused as refused:
+        if asked or refused.code != NOT_CONFIGURED:
+            raise
+        err.print(f"{refused.message}\n  → {refused.fix}")
+        return None
+
+
+def _patience(hosting: HostingProvider) -> float:
+    return LOCAL_S if hosting.name == "local" else wiring.settings().platforms.deploy_timeout_seconds
+
+
+def _serves(service: Service, deploy_id: str, timeout: float | None, as_json: bool) -> None:
+    """Wait until it does. Exits with 1 otherwise."""
+    hosting = wiring.hosting()
+    try:
+        hosting.wait_live(service.value, deploy_id, timeout or _patience(hosting))
+    except (Rejected, TimedOut) as error:
         back = f"`firstuser release rollback {service.value}` goes back."
         err.print(f"{error.message}\n  → {error.fix} {back}")
         raise typer.Exit(NOT_GOOD) from error

@@ -23,7 +23,7 @@ UNDESCRIBED = {"fly": {401, 409, 429}, "render": set[int]()}  # answers that the
 
 
 def story(one: World) -> Sequence[tuple[httpx.Request, httpx.Response]]:
-    """A drill, a rotation, a rollback with its way forth, a failure, an expired token."""
+    """A drill, a rotation, a rollback with its way forth, a named release, a failure, an expired token."""
     hosting = one.hosting
     hosting.check_access()
     hosting.variables("staging")
@@ -35,6 +35,8 @@ def story(one: World) -> Sequence[tuple[httpx.Request, httpx.Response]]:
     home = hosting.deploys("staging")[-1].id
     hosting.wait_live("staging", hosting.roll_back("staging"), LONG)
     hosting.wait_live("staging", hosting.roll_back("staging", home), LONG)
+    release = "0c9e00071" if one.name in {"render", "railway"} else "1.2"
+    hosting.wait_live("production", hosting.deploy("production", release, {"FIRSTUSER_ENV": "x"}), LONG)
     one.fake.fails = 1
     with pytest.raises(Rejected):
         hosting.wait_live("production", hosting.redeploy("production", "rot-2"), LONG)

@@ -46,6 +46,7 @@ class FakeFly(FakePlatform):
         self.count = 0
         self.app_machines = {one: Machine(one) for one in ("148e1", "3d8d5")}
         self.serving: list[str] = []
+        self.sick: set[str] = set()  # images that never become healthy
 
     def push(self, release: str, *, irreversible: bool = False) -> None:
         metadata = {"fly_process_group": "app"} | (
@@ -102,7 +103,7 @@ class FakeFly(FakePlatform):
                 if one.state == "starting":
                     one.state = "started"
             self._serves()
-            return Reply(200, [_shown(one) for one in self.app_machines.values()])
+            return Reply(200, [self._seen(one) for one in self.app_machines.values()])
         one = self.app_machines.get(rest[0])
         if one is None:
             return Reply(404, {"error": "machine not found"})
@@ -113,7 +114,7 @@ class FakeFly(FakePlatform):
             return Reply(200, found[::-1])
         if rest[1:] == ["wait"]:
             return self._wait(asked, one)
-        return self._update(asked, one) if asked.method == "POST" else Reply(200, _shown(one))
+        return self._update(asked, one) if asked.method == "POST" else Reply(200, self._seen(one))
 
     def _lease(self, asked: Asked, one: Machine) -> Reply:
         if asked.method == "DELETE":
@@ -142,6 +143,9 @@ class FakeFly(FakePlatform):
             one.state, one.waits = "starting", 1
         return Reply(200, _shown(one))
 
+    def _seen(self, one: Machine) -> dict[str, Any]:
+        return _shown(one, sick=one.config["image"] in self.sick)
+
     def _wait(self, asked: Asked, one: Machine) -> Reply:
         if asked.query.get("instance_id") != one.instance:
             return Reply(400, {"error": "no such version"})
@@ -169,8 +173,8 @@ class FakeFly(FakePlatform):
                 self.on_live(machines[0].ran_with, self.live())
 
 
-def _shown(one: Machine) -> dict[str, Any]:
-    passing = "passing" if one.state == "started" else "critical"
+def _shown(one: Machine, *, sick: bool = False) -> dict[str, Any]:
+    passing = "passing" if one.state == "started" and not sick else "critical"
     return {
         "id": one.id,
         "name": f"machine-{one.id}",

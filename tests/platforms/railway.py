@@ -15,10 +15,13 @@ _WORDS = Words(("QUEUED", "BUILDING", "DEPLOYING"), "SUCCESS", "REMOVED", "FAILE
 
 
 class FakeRailway(FakePlatform):
+    """`image`: of a service that is not built from a repository."""
+
     base = "/graphql/v2"
 
     def __init__(self) -> None:
         super().__init__()
+        self.image = ""
         self.timeline = Timeline(
             _WORDS, lambda n: f"7d444840-9dc0-11d1-b245-{n:012}", lambda v, r: self.on_live(v, r)
         )
@@ -42,6 +45,11 @@ class FakeRailway(FakePlatform):
         query, given = str(asked.body["query"]).split(None, 2)[1].partition("(")[0], asked.body["variables"]
         if query in {"deploymentRedeploy", "deploymentRollback"}:
             return self._again(query, given["id"])
+        if query == "serviceInstanceDeployV2":
+            assert _here(PLACE | given)
+            fails, self.fails = self.fails > 0, max(0, self.fails - 1)
+            made = self.timeline.add(given["commitSha"], self.variables, why="deploy", fails=fails)
+            return data(query, made.id)
         if query == "serviceInstance":
             return data(query, {"serviceName": "api", "healthcheckPath": "/api/readyz"})
         if not _here(given if query == "variables" else given["input"]):
@@ -50,7 +58,9 @@ class FakeRailway(FakePlatform):
             return data(query, dict(self.variables))
         if query == "deployments":
             self.timeline.step()
-            return data(query, {"edges": [{"node": _shown(one)} for one in reversed(self.timeline.made)]})
+            return data(
+                query, {"edges": [{"node": _shown(one, self.image)} for one in reversed(self.timeline.made)]}
+            )
         if query == "variableCollectionUpsert":
             return self._upsert(given["input"])
         return refused("Cannot query field")
@@ -82,13 +92,20 @@ def refused(message: str) -> Reply:
     return Reply(200, {"data": None, "errors": [{"message": message}]})
 
 
-def _shown(one: Made) -> dict[str, Any]:
+def _shown(one: Made, image: str = "") -> dict[str, Any]:
     message = "Drop a column\n\nMigration: irreversible" if one.irreversible else "Do a thing"
     return {
         "id": one.id,
         "status": one.status,
         "createdAt": one.at.isoformat().replace("+00:00", "Z"),
-        "meta": {"commitHash": one.release, "commitMessage": message, "reason": one.why},
+        "meta": {
+            "reason": one.why,
+            **(
+                {"image": f"{image}:{one.release}"}
+                if image
+                else {"commitHash": one.release, "commitMessage": message}
+            ),
+        },
         "canRollback": True,
         "canRedeploy": not one.steps,
     }

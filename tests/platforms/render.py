@@ -13,7 +13,8 @@ _WORDS = Words(
 
 
 class FakeRender(FakePlatform):
-    """`queues`: a deploy is answered with 202 and no body, and listed only after the next look."""
+    """`queues`: a deploy is answered with 202 and no body, and listed only after the next look. `image`: of a
+    service that is not built from a repository."""
 
     base = "/v1"
 
@@ -23,6 +24,8 @@ class FakeRender(FakePlatform):
             _WORDS, lambda number: f"dep-cukn{number:04}", lambda v, r: self.on_live(v, r)
         )
         self.queues = False
+        self.queued: list[str] = []
+        self.image = ""
         self.autodeploy = "yes"
 
     def push(self, release: str, *, irreversible: bool = False) -> None:
@@ -88,31 +91,41 @@ class FakeRender(FakePlatform):
 
     def _deploys(self, asked: Asked) -> Reply:
         if asked.method == "POST":
+            commit, image = asked.body.get("commitId"), asked.body.get("imageUrl")
+            if (commit or image) and asked.body.get("deployMode"):
+                return Reply(400, {"message": "deployMode cannot be combined with them"})
+            release = commit or (image or self.live()).rpartition(":")[2]
             if self.queues:
-                self.deploys += 1
+                self.queued.append(release)
                 return Reply(202)
-            return Reply(201, _shown(self._start("api", self.live())))
+            return Reply(201, _shown(self._start("api", release), self.image))
         self.timeline.step()
-        if self.queues and self.deploys:
-            self.deploys -= 1
-            self._start("api", self.live())
-        return Reply(200, [{"deploy": _shown(one), "cursor": "c"} for one in reversed(self.timeline.made)])
+        if self.queued:
+            self._start("api", self.queued.pop(0))
+        shown = [_shown(one, self.image) for one in reversed(self.timeline.made)]
+        return Reply(200, [{"deploy": one, "cursor": "c"} for one in shown[: int(asked.query["limit"])]])
 
     def _roll_back(self, deploy_id: str) -> Reply:
         """With the variables of today."""
         found = self.timeline.find(deploy_id)
-        return Reply(201, _shown(self._start("rollback", found.release))) if found else _NOT_FOUND
+        if found is None:
+            return _NOT_FOUND
+        return Reply(201, _shown(self._start("rollback", found.release), self.image))
 
     def _start(self, why: str, release: str) -> Made:
         fails, self.fails = self.fails > 0, max(0, self.fails - 1)
         return self.timeline.add(release, self.variables, why=why, fails=fails)
 
 
-def _shown(one: Made) -> dict[str, Any]:
+def _shown(one: Made, image: str = "") -> dict[str, Any]:
     message = "Drop a column\n\nMigration: irreversible" if one.irreversible else "Do a thing"
     return {
         "id": one.id,
-        "commit": {"id": one.release, "message": message, "createdAt": "2026-11-24T07:00:00Z"},
+        **(
+            {"image": {"ref": f"{image}:{one.release}"}}
+            if image
+            else {"commit": {"id": one.release, "message": message, "createdAt": "2026-11-24T07:00:00Z"}}
+        ),
         "status": one.status,
         "trigger": one.why or "other",
         "createdAt": one.at.isoformat().replace("+00:00", "Z"),

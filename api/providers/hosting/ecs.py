@@ -97,6 +97,13 @@ class EcsService:
             self._forget_address()
         return made
 
+    def release(self, name: str, changes: Mapping[str, str | None], *, irreversible: bool = False) -> str:
+        serving = self._definition(self._described()["taskDefinition"])
+        named = definitions.released(serving, self._of(serving), name)
+        labels = {definitions.MIGRATION: "irreversible" if irreversible else None}
+        marks = {MARK: new_id("dep"), **changes}
+        return self._deployed(named, marks, {}, {**labels, definitions.WENT_BACK: None})
+
     def roll_back(self, to: PlatformDeploy) -> str:
         """What is being rolled out still is stopped; anything else is gone back from with a new revision."""
         going = self._rolling_out()

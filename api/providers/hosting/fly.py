@@ -9,14 +9,24 @@ in the configuration that is live; secrets into those of the app.
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from api.core.errors import Rejected, TimedOut
 from api.core.ids import new_id
 from api.core.ports import Permission
 from api.providers.access import tried
-from api.providers.hosting.deploys import IRREVERSIBLE, PlatformDeploy, Standing, tag
+from api.providers.hosting.deploys import PlatformDeploy, retagged, tag
+from api.providers.hosting.fly_machines import (
+    DEAD,
+    MIGRATION,
+    WENT_BACK,
+    changed,
+    deploy_of,
+    environment,
+    red_checks,
+    standing_of,
+    youngest,
+)
 from api.providers.hosting.leases import leased
 from api.providers.hosting.pointing import AS_OF, COPY, MARK, POINTED
 from api.providers.platforms.answers import array_of, object_of, objects_of, text_of
@@ -26,10 +36,8 @@ PLAIN = (MARK, COPY, AS_OF)
 SECRETS_MARK = "FIRSTUSER_SECRETS_MARK"
 """Set with every deploy: it tells which version of the secrets has all that was written before."""
 
-WENT_BACK, MIGRATION = "firstuser_went_back", "firstuser_migration"  # metadata of a machine
+HEALTH_LOOKS, PAUSE_S = 30, 3.0
 ASKED_S, LOOKS = 20, 15  # how long Fly holds one request to wait, and how many a machine is given
-_DEAD = {"failed", "destroyed", "destroying"}
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class FlyService:
@@ -41,14 +49,14 @@ class FlyService:
 
     def get(self, names: Sequence[str]) -> Mapping[str, str]:
         """Of the environment, what the machine has that was updated last: the others are to follow it."""
-        newest = _environment(_youngest(self._machines()))
+        newest = environment(youngest(self._machines()))
         plain = {name: value for name in names if name in PLAIN and (value := newest.get(name))}
         secret = [name for name in names if name not in PLAIN]
         return {**plain, **(self._api.get(secret) if secret else {})}
 
     def variable_names(self) -> Collection[str]:
         return self._secret_names() | {
-            name for one in self._machines() for name in _environment(one) if name not in PLAIN
+            name for one in self._machines() for name in environment(one) if name not in PLAIN
         }
 
     def deploys(self) -> Sequence[PlatformDeploy]:
@@ -59,35 +67,66 @@ class FlyService:
         known: dict[str, PlatformDeploy] = {}
         for version in self._versions(text_of(machines[0], "id")):
             config = object_of(version, "user_config")
-            one = _deploy(text_of(version, "version"), config)
+            one = deploy_of(text_of(version, "version"), config)
             known.setdefault(one.id, one)
         newest = next(iter(known.values()), None)
         if newest is not None:
-            standing, said = _standing(machines, newest.id)
+            standing, said = standing_of(machines, newest.id)
             known[newest.id] = replace(newest, standing=standing, said=said)
         return list(known.values())
 
     def deploy(self, changes: Mapping[str, str | None]) -> str:
         machines = self._machines()
-        newest = _environment(_youngest(machines))
+        newest = environment(youngest(machines))
         mark = changes.get(MARK) or newest.get(MARK) or new_id("dep")
         plain = {name: changes[name] if name in changes else newest.get(name) for name in PLAIN}
         self._roll_out(
             machines,
             mark,
             self._secrets(changes, mark),
-            lambda one: _with(object_of(one, "config"), {**plain, MARK: mark}),
+            lambda one: changed(object_of(one, "config"), {**plain, MARK: mark}),
         )
         return mark
+
+    def release(self, name: str, changes: Mapping[str, str | None], *, irreversible: bool = False) -> str:
+        """A machine that does not become healthy with it stops the roll-out: the others go on as they are."""
+        machines, mark = self._machines(), changes.get(MARK) or new_id("dep")
+        image = retagged(text_of(object_of(youngest(machines), "config"), "image"), name)
+        self._release(machines, image, "irreversible" if irreversible else "", mark, changes)
+        return mark
+
+    def _release(
+        self,
+        machines: Sequence[dict[str, Any]],
+        image: str,
+        migration: str,
+        mark: str,
+        changes: Mapping[str, str | None],
+    ) -> None:
+        said = {MIGRATION: migration} if migration else {}
+        rest = {name: value for name, value in changes.items() if name != MARK}
+
+        def config(one: Mapping[str, Any]) -> dict[str, Any]:
+            made = changed(object_of(one, "config"), {**dict.fromkeys(rest), MARK: mark})
+            ours = {WENT_BACK, MIGRATION}
+            kept = {name: v for name, v in object_of(made, "metadata").items() if name not in ours}
+            return {**made, "image": image, "metadata": {**kept, **said}}
+
+        self._roll_out(machines, mark, self._secrets(rest, mark), config, until_healthy=True)
 
     def roll_back(self, to: PlatformDeploy) -> str:
         return self._go_back(to.id, to.release, new_id("dep"))
 
     def go_on(self) -> None:
-        newest = object_of(_youngest(self._machines()), "config")
+        machines = self._machines()
+        newest = object_of(youngest(machines), "config")
         went_back, mark = object_of(newest, "metadata").get(WENT_BACK), object_of(newest, "env").get(MARK)
+        images = {text_of(object_of(one, "config"), "image") for one in machines}
         if went_back and mark:
             self._go_back(went_back, tag(text_of(newest, "image")), mark)
+        elif len(images) > 1 and mark:
+            migration = text_of(object_of(newest, "metadata"), MIGRATION)
+            self._release(machines, text_of(newest, "image"), migration, mark, {})
         else:
             self.deploy({})
 
@@ -102,7 +141,7 @@ class FlyService:
 
         def config(one: Mapping[str, Any]) -> dict[str, Any]:
             found = old[text_of(one, "id")] or {**object_of(one, "config"), "image": given["image"]}
-            made = _with(found, {**gone, MARK: mark})
+            made = changed(found, {**gone, MARK: mark})
             return {**made, "metadata": {**object_of(made, "metadata"), WENT_BACK: to}}
 
         self._roll_out(machines, mark, self._secrets({}, mark), config)
@@ -130,17 +169,21 @@ class FlyService:
         mark: str,
         secrets_version: int | None,
         config: Callable[[Mapping[str, Any]], dict[str, Any]],
+        *,
+        until_healthy: bool = False,
     ) -> None:
         for listed in machines:
             machine_id = text_of(listed, "id")
             with leased(self._api, machine_id, f"deploy {mark}", self._sleep) as nonce:
                 now = self._machine(machine_id)
-                if _environment(now).get(MARK) == mark and text_of(now, "state") not in _DEAD:
+                if environment(now).get(MARK) == mark and text_of(now, "state") not in DEAD:
                     instance = text_of(now, "instance_id")
                 else:
                     instance = self._update(now, nonce, config(now), secrets_version)
             if text_of(now, "state") != "stopped":
                 self._await_started(machine_id, instance)
+                if until_healthy:
+                    self._await_healthy(machine_id)
 
     def _update(
         self, now: Mapping[str, Any], nonce: str, config: dict[str, Any], secrets_version: int | None
@@ -157,7 +200,7 @@ class FlyService:
             answer = self._api.http.call("update machine", "POST", path, json=body, headers=headers)
         except TimedOut:
             made = self._machine(text_of(now, "id"))
-            if _environment(made).get(MARK) != config["env"][MARK]:
+            if environment(made).get(MARK) != config["env"][MARK]:
                 raise
             return text_of(made, "instance_id")
         return text_of(self._api.http.json("update machine", answer), "instance_id")
@@ -172,16 +215,26 @@ class FlyService:
             except Rejected as error:
                 if error.status != 408:
                     raise
-            if text_of(self._machine(machine_id), "state") in _DEAD:
+            if text_of(self._machine(machine_id), "state") in DEAD:
                 fix = "Read its log (`fly logs`); the other machines serve what they served."
                 said = f"failed to start machine {machine_id}"
                 raise self._api.http.error(Rejected, "wait", said, fix)
         raise self._api.http.error(TimedOut, "wait", f"is still starting machine {machine_id}")
 
+    def _await_healthy(self, machine_id: str) -> None:
+        red: Sequence[str] = []
+        for _ in range(HEALTH_LOOKS):
+            if not (red := red_checks(self._machine(machine_id))):
+                return
+            self._sleep(PAUSE_S)
+        said = f"does not see machine {machine_id} become healthy: {', '.join(red)}"
+        fix = "Read its log (`fly logs`), then roll back; migrate first where the release needs it."
+        raise self._api.http.error(Rejected, "check machine", said, fix)
+
     def _config_of(self, machine_id: str, to: str, release: str) -> dict[str, Any] | None:
         versions = self._versions(machine_id)
         configs = [(text_of(one, "version"), object_of(one, "user_config")) for one in versions]
-        same = next((config for version, config in configs if _deploy(version, config).id == to), None)
+        same = next((config for version, config in configs if deploy_of(version, config).id == to), None)
         return same or next((c for _, c in configs if tag(text_of(c, "image")) == release), None)
 
     def _machines(self) -> list[dict[str, Any]]:
@@ -206,58 +259,3 @@ class FlyService:
         answer = self._api.http.call("list secrets", "GET", f"{self._api.app}/secrets")
         found = objects_of(self._api.http.json("list secrets", answer), "secrets")
         return {text_of(one, "name") for one in found} - {SECRETS_MARK}
-
-
-def _youngest(machines: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Of the newest instance: their ids sort by time."""
-    return max(machines, key=lambda one: text_of(one, "instance_id"), default={})
-
-
-def _environment(machine: Mapping[str, Any]) -> dict[str, str]:
-    return object_of(object_of(machine, "config"), "env")
-
-
-def _with(config: Mapping[str, Any], changes: Mapping[str, str | None]) -> dict[str, Any]:
-    env = {name: value for name, value in object_of(config, "env").items() if name not in changes}
-    return {**config, "env": env | {name: value for name, value in changes.items() if value is not None}}
-
-
-def _deploy(version: str, config: Mapping[str, Any]) -> PlatformDeploy:
-    metadata = object_of(config, "metadata")
-    return PlatformDeploy(
-        id=object_of(config, "env").get(MARK) or version,
-        standing=Standing.GONE,
-        said="replaced",
-        release=tag(text_of(config, "image")),
-        at=made_at(version),
-        went_back=WENT_BACK in metadata,
-        irreversible=f"migration: {metadata.get(MIGRATION, '')}" == IRREVERSIBLE,
-    )
-
-
-def _standing(machines: Sequence[Mapping[str, Any]], mark: str) -> tuple[Standing, str]:
-    """Of the newest deploy, by what its machines say."""
-    for one in machines:
-        state, name = text_of(one, "state"), text_of(one, "id")
-        marked = _environment(one).get(MARK) or text_of(one, "instance_id")
-        red = [
-            text_of(check, "name") for check in objects_of(one, "checks") if check.get("status") != "passing"
-        ]
-        if state in _DEAD:
-            return Standing.FAILED, f"{name} is {state}"
-        if marked != mark and _environment(machines[0]).get(MARK):
-            return Standing.WAITING, f"not on {name} yet"
-        if state not in {"started", "stopped", "suspended"}:
-            return Standing.WAITING, f"{name} is {state}"
-        if state == "started" and red:
-            return Standing.WAITING, f"{name}: {', '.join(red)} not passing"
-    return Standing.LIVE, "started"
-
-
-def made_at(version: str) -> datetime:
-    """When a version was made: a ULID begins with its milliseconds."""
-    try:
-        milliseconds = sum(_CROCKFORD.index(c) * 32**i for i, c in enumerate(reversed(version.upper()[:10])))
-    except ValueError:
-        milliseconds = 0
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

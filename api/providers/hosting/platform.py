@@ -1,4 +1,4 @@
-"""Hosting on a platform: any `PlatformService` behind the ports `HostingProvider` and `ReleaseKeeper`.
+"""Hosting on a platform: any `PlatformService` behind the ports of hosting.
 
 A deploy counts as live when three agree: the platform says so, readyz is green from outside, and the process
 there says our mark. Whatever was begun is gone on with: nothing is started twice because of a kill.
@@ -15,8 +15,10 @@ from api.providers.hosting import pointing
 from api.providers.hosting.deploys import PlatformDeploy, PlatformService, Standing
 from api.providers.hosting.pointing import MARK, OWN
 from api.providers.hosting.readiness import seen
+from api.providers.hosting.releases import RELEASE, refuse_secrets
 
 STAGING = "staging"  # production is never re-pointed
+NOT_CONFIGURED = "service_not_configured"
 PAUSE_S = 2.0
 
 
@@ -143,12 +145,30 @@ class PlatformHosting:
         known = self._service(service).deploys()
         return [_deploy(one) for one in reversed(known) if one.standing in shown]
 
+    def deploy(
+        self, service: str, release: str, variables: Mapping[str, str], *, irreversible: bool = False
+    ) -> str:
+        """As in the port; a release is a commit or the tag of an image. What serves already, or is about to,
+        is not deployed again."""
+        refuse_secrets(variables)
+        platform = self._service(service)
+        self._refuse_on_a_copy(service, platform)
+        newest = self._newest(platform)
+        going = newest.standing in {Standing.LIVE, Standing.WAITING} and newest.release == release
+        if going and not pointing.changes(platform.get([*variables]), variables):
+            platform.go_on()
+            return newest.id
+        named = {RELEASE: release} if RELEASE in platform.variable_names() else {}
+        changed = {MARK: new_id("dep"), **named, **variables}
+        return platform.release(release, changed, irreversible=irreversible)
+
+    def over(self, service: str) -> Mapping[str, str]:
+        """Nothing: variables are the service's own here."""
+        return {}
+
     def roll_back(self, service: str, to: str = "") -> str:
         platform = self._service(service)
-        if service == STAGING and platform.get([pointing.COPY]):
-            raise Conflict(
-                f"{service} serves a restored copy.", fix="Wait for the restore drill to end, then roll back."
-            )
+        self._refuse_on_a_copy(service, platform)
         known = [one for one in platform.deploys() if one.standing is not Standing.DROPPED]
         target = _target(service, known, to)
         if target is None:
@@ -156,6 +176,12 @@ class PlatformHosting:
             return known[0].id
         _check_reversible(known[: known.index(target)])
         return platform.roll_back(target)
+
+    def _refuse_on_a_copy(self, service: str, platform: PlatformService) -> None:
+        if service == STAGING and platform.get([pointing.COPY]):
+            raise Conflict(
+                f"{service} serves a restored copy.", fix="Wait for the restore drill to end, then try again."
+            )
 
     def variables(self, service: str) -> Collection[str]:
         return set(self._service(service).variable_names()) - pointing.OURS
@@ -177,7 +203,9 @@ class PlatformHosting:
         found = self._services.get(service)
         if found is None:
             raise Refused(
-                f"{service} is not configured on {self.name}.", fix="`.env.example` lists what it takes."
+                f"{service} is not configured on {self.name}.",
+                fix="`.env.example` lists what it takes.",
+                code=NOT_CONFIGURED,
             )
         return found
 

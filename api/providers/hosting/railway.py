@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from api.core.errors import Rejected, TimedOut
+from api.core.errors import Refused, Rejected, TimedOut
 from api.core.ports import Permission
 from api.providers.access import tried
-from api.providers.hosting.deploys import IRREVERSIBLE, PlatformDeploy, Standing, tag
+from api.providers.hosting.deploys import IRREVERSIBLE, PlatformDeploy, Standing, by_commit, tag
 from api.providers.hosting.pointing import MARK, POINTED
 from api.providers.platforms.answers import moment_of, object_of, objects_of, text_of
 from api.providers.platforms.railway import VARIABLES, Railway
@@ -27,6 +27,10 @@ query deployments($input: DeploymentListInput!, $first: Int) {
   }
 }"""
 REDEPLOY = "mutation deploymentRedeploy($id: String!) { deploymentRedeploy(id: $id) { id } }"
+DEPLOY = """
+mutation serviceInstanceDeployV2($environmentId: String!, $serviceId: String!, $commitSha: String) {
+  serviceInstanceDeployV2(environmentId: $environmentId, serviceId: $serviceId, commitSha: $commitSha)
+}"""
 ROLL_BACK = "mutation deploymentRollback($id: String!) { deploymentRollback(id: $id) }"
 INSTANCE = """
 query serviceInstance($environmentId: String!, $serviceId: String!) {
@@ -74,18 +78,31 @@ class RailwayService:
         if serving is None:
             fix = "Deploy a working release first."
             raise self._api.http.error(Rejected, "deploy", "has no deployment that serves", fix)
-        return self._started("deploy", REDEPLOY, serving.id)
+        return self._started("deploy", REDEPLOY, {"id": serving.id})
+
+    def release(self, name: str, changes: Mapping[str, str | None], *, irreversible: bool = False) -> str:
+        newest = object_of(next(iter(self._nodes()), {}), "meta")
+        if text_of(newest, "image") and not text_of(newest, "commitHash"):
+            raise Refused(
+                "railway deploys the image that the service's source names, and no other one.",
+                fix="Change the source to the new tag in the service's settings; Railway deploys it then.",
+                code="no_release_by_name",
+            )
+        commit = by_commit(self.name, name, irreversible=irreversible)
+        self._api.set(changes)
+        place = {one: self._api.place[one] for one in ("environmentId", "serviceId")}
+        return self._started("deploy", DEPLOY, {**place, "commitSha": commit})
 
     def roll_back(self, to: PlatformDeploy) -> str:
         held = self._api.get(KEPT)
-        made = self._started("roll back", ROLL_BACK, to.id)
+        made = self._started("roll back", ROLL_BACK, {"id": to.id})
         now = self._api.get(KEPT)
         back = {name: held.get(name) for name in KEPT if now.get(name) != held.get(name)}
         if not back:
             return made
         self._api.set(back)
         self._await_end(made)
-        return self._started("deploy", REDEPLOY, made)
+        return self._started("deploy", REDEPLOY, {"id": made})
 
     def go_on(self) -> None:
         """Nothing: what was begun goes on without us."""
@@ -99,13 +116,14 @@ class RailwayService:
             Permission(write, None, "tokens of Railway have no scopes: one that reads also writes"),
         ]
 
-    def _started(self, operation: str, mutation: str, deployment: str) -> str:
+    def _started(self, operation: str, mutation: str, asked: Mapping[str, str]) -> str:
         """The deployment's id. A rollback tells none, and an answer may be lost: then it is the new one."""
         before = {text_of(one, "id") for one in self._nodes()}
         lost: TimedOut | None = None
         try:
-            answer = self._api.query(operation, mutation, {"id": deployment}, repeatable=False)
-            if made := text_of(object_of(answer, "deploymentRedeploy"), "id"):
+            answer = self._api.query(operation, mutation, asked, repeatable=False)
+            again, named = object_of(answer, "deploymentRedeploy"), text_of(answer, "serviceInstanceDeployV2")
+            if made := text_of(again, "id") or named:
                 return made
         except TimedOut as error:
             lost = error

@@ -77,9 +77,7 @@ def add(
     state_dir: Path, service: str, release: str, variables: Mapping[str, str], *, irreversible: bool = False
 ) -> Release:
     """What the service is deployed with from its next start on. Raises `Refused` for a secret."""
-    secret = next((name for name, value in variables.items() if _is_secret(name, value)), None)
-    if secret is not None:
-        raise Refused(f"{secret} holds a secret.", fix="Secrets belong into the service's own file.")
+    refuse_secrets(variables)
     made = Release(new_id("dep"), release, _now(), dict(variables), irreversible)
     _write(state_dir, service, [*_beginning(state_dir, service), made])
     return made
@@ -115,6 +113,13 @@ def own(state_dir: Path, service: str) -> Release:
     """What a service is that was never deployed over: its own file."""
     known = dotenv_values(state_dir / "secrets" / f"{service}.env", interpolate=False)
     return Release(HOME, known.get(RELEASE) or UNNAMED, EVER.isoformat())
+
+
+def refuse_secrets(variables: Mapping[str, str]) -> None:
+    """Raises `Refused`."""
+    secret = next((name for name, value in variables.items() if _is_secret(name, value)), None)
+    if secret is not None:
+        raise Refused(f"{secret} holds a secret.", fix="Secrets belong where the service keeps its own.")
 
 
 def _is_secret(name: str, value: str) -> bool:

@@ -1,4 +1,5 @@
-"""Render: one web service. A deploy takes the last good build and the variables as they are then.
+"""Render: one service. A deploy takes the last good build and the variables as they are then; a release that
+is named is a commit, which Render builds, or the tag of an image.
 
 A rollback builds nothing either, and keeps the variables of today. Automatic deploys are switched off before
 it, because the next push would undo it, and on again by the way forth.
@@ -8,10 +9,10 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from api.core.errors import ProviderError, TimedOut
+from api.core.errors import ProviderError, Refused, TimedOut
 from api.core.ports import Permission
 from api.providers.access import tried
-from api.providers.hosting.deploys import IRREVERSIBLE, PlatformDeploy, Standing, tag
+from api.providers.hosting.deploys import IRREVERSIBLE, PlatformDeploy, Standing, by_commit, retagged, tag
 from api.providers.hosting.pointing import AUTODEPLOY_WAS_ON
 from api.providers.platforms.answers import array_of, moment_of, object_of, text_of
 from api.providers.platforms.render import Render
@@ -49,6 +50,20 @@ class RenderService:
     def deploy(self, changes: Mapping[str, str | None]) -> str:
         self._api.set(changes)
         return self._started("deploy", "deploys", {"deployMode": "deploy_only"})
+
+    def release(self, name: str, changes: Mapping[str, str | None], *, irreversible: bool = False) -> str:
+        newest = object_of(next(iter(self._list("list deploys", "deploys", 1)), {}), "deploy")
+        image = text_of(object_of(newest, "image"), "ref")
+        if image and irreversible:
+            fix = "Build the service from its repository, whose commits can say so, or leave the option out."
+            raise Refused("render keeps no word about an image.", fix=fix, code="not_to_be_marked")
+        asked = (
+            {"imageUrl": retagged(image, name)}
+            if image
+            else {"commitId": by_commit(self.name, name, irreversible=irreversible)}
+        )
+        self._api.set(changes)
+        return self._started("deploy", "deploys", asked)
 
     def roll_back(self, to: PlatformDeploy) -> str:
         """Forth, to the newest release that there is, automatic deploys come on again."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from api.providers.hosting.deploys import IRREVERSIBLE, tag
+from api.providers.hosting.deploys import IRREVERSIBLE, retagged, tag
 
 WENT_BACK = "firstuser.went-back"  # labels of the container
 MIGRATION = "firstuser.migration"
@@ -52,6 +52,18 @@ def changed(
         "environment": [{"name": name, "value": value} for name, value in values.items()],
         "secrets": [{"name": name, "valueFrom": source} for name, source in sources.items()],
         "dockerLabels": _merged(container.get("dockerLabels") or {}, labels),
+    }
+
+
+def released(definition: Mapping[str, Any], container: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """With another release in every container that has this one's image: what migrates comes along."""
+    image = container["image"]
+    return {
+        **definition,
+        "containerDefinitions": [
+            {**one, "image": retagged(image, name)} if one["image"] == image else one
+            for one in definition["containerDefinitions"]
+        ],
     }
 
 

@@ -12,11 +12,16 @@ from typer.testing import CliRunner
 
 from api.core import audit
 from api.core.errors import FirstUserError, Refused
-from api.providers.hosting import releases
+from api.providers.hosting import hosting_provider, releases
 from api.providers.hosting.local import LocalHosting
+from api.providers.hosting.platform import PlatformHosting
 from deployments.commands import release
 from flows import preflight_looks
+from tests.api.providers.hosting.worlds import world
 from tests.flows.preflight_world import Face, facing
+from tests.managed.rows import settings_from
+from tests.platforms.fake import TOKEN
+from tests.platforms.render import SERVICE
 
 
 @pytest.fixture
@@ -88,6 +93,34 @@ def test_what_cannot_be_deployed(words: list[str], message: str) -> None:
     with pytest.raises(Refused, match=message):
         run("deploy", *words)
     assert names("staging") == ["dev"]
+
+
+def test_by_settings_alone_a_platform_is_told_the_same(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = "0c9e000710c9e000710c9e000710c9e000710c9e"
+    with world("render") as there:
+        given = {
+            "FIRSTUSER_HOSTING_PROVIDER": "render",
+            "FIRSTUSER_RENDER_URL": there.fake.url,
+            "RENDER_API_KEY": TOKEN,
+            "RENDER_SERVICE_ID": SERVICE,
+            "PUBLIC_APP_URL": there.staging.url,
+        }
+        settings = settings_from(given, tmp_path)
+        found = hosting_provider(settings)
+        assert isinstance(found, PlatformHosting)
+        found._pause_s = 0
+        monkeypatch.setattr(release.wiring, "hosting", lambda: found)
+        monkeypatch.setattr(release.wiring, "settings", lambda: settings)
+        made = run("deploy", "production", commit, "--by", "Ada")
+        shown = run("list")
+        assert shown["serving"] == {"production": made["deploy"]}, "staging is not configured"
+        assert [one["release"] for one in shown["deploys"]["production"]] == [commit, "1.1", "1.0"]
+        assert run("rollback", "production")["release"] == "1.1"
+        with pytest.raises(Refused, match="not configured"):
+            run("list", "staging")
+    assert audit.newest(session, made["deploy"], "releases.deploy", 1)[0].actor == "Ada"
 
 
 def test_nothing_before_the_first_release() -> None:
