@@ -1,7 +1,7 @@
 """The columns of a row that never change, and the one number that stands for them.
 
 A fingerprint of a table is the XOR of its rows' numbers: one pass, no sort, and whoever removes a row for
-good can say by how much the fingerprint has to differ. The primary key is among the columns, so no two rows
+good can say by how much the fingerprint has to differ. No two rows are alike in these columns, so none
 cancel out.
 """
 
@@ -20,6 +20,20 @@ IMMUTABLE_COLUMNS: Mapping[str, Sequence[str]] = {
     "messages": ("id", "conversation_id", "seq", "sender", "client_id", "text", "created_at"),
     "tombstones": ("user_id", "entry_id", "space_id", "deleted_at", "deleted_by"),
     "flag_changes": ("id", "key", "scope", "before", "after", "reason", "changed_by", "changed_at"),
+    "webhook_secrets": ("id", "integration_id", "created_at", "created_by"),
+    "webhook_endpoints": ("id", "integration_id", "registered", "created_at"),
+    "webhook_messages": ("id", "integration_id", "type", "body", "user_id", "created_at"),
+    "webhook_deliveries": ("id", "message_id", "endpoint_id"),
+    "webhook_attempts": (
+        "delivery_id", "message_id", "endpoint_id", "number", "outcome", "at", "latency_ms", "status",
+        "failure",
+    ),
+    "webhook_replays": ("id", "integration_id", "endpoint_id", "since", "until", "created_by", "created_at"),
+    "alerts": ("id", "identity", "env", "rule", "scope", "app_id", "opened_at"),
+    "alert_occurrences": ("id", "alert_id", "at", "metadata"),
+    "alert_messages": ("id", "seq", "alert_id", "kind"),
+    "alert_ack_codes": ("code_sha256", "alert_id", "message_id", "expires_at"),
+    "alert_silences": ("id", "rule", "scope", "app_id", "owner", "reason", "created_at"),
 }  # fmt: skip
 """Of every table whose rows are written once; each has `created_xid`, the transaction that wrote the row."""
 

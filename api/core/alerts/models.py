@@ -53,7 +53,7 @@ class Occurrence(Base):
 
 
 class Outgoing(Base):
-    """The outbox. `state`: due, sent, given_up. `channel` is the first that may carry it."""
+    """The outbox. `state`: due, sent, given_up, dropped. `channel` is the first that may carry it."""
 
     __tablename__ = "alert_messages"
     __table_args__ = (

@@ -21,7 +21,7 @@ from api.core.alerts.models import (
     WatcherReport,
 )
 
-DUE, SENT, GIVEN_UP = "due", "sent", "given_up"
+DUE, SENT, GIVEN_UP, DROPPED = "due", "sent", "given_up", "dropped"
 _PENDING = (Outgoing.state == DUE, Outgoing.kind != "resolved")
 
 
@@ -123,7 +123,9 @@ def hasten(session: Session, alert_id: str, now: datetime) -> None:
 
 
 def drop_untried(session: Session, alert_id: str) -> None:
-    session.execute(delete(Outgoing).where(Outgoing.alert_id == alert_id, *_PENDING, Outgoing.attempts == 0))
+    """The row stays: a message that is not there was lost."""
+    untried = (Outgoing.alert_id == alert_id, *_PENDING, Outgoing.attempts == 0)
+    session.execute(update(Outgoing).where(*untried).values(state=DROPPED))
 
 
 def is_pending(session: Session, alert_id: str) -> bool:
@@ -196,7 +198,9 @@ def note_read_back(session: Session, message_id: str, now: datetime) -> None:
 
 
 def messages(session: Session, alert_ids: Collection[str]) -> Sequence[Outgoing]:
-    query = select(Outgoing).where(Outgoing.alert_id.in_(alert_ids)).order_by(Outgoing.seq)
+    """Those that were sent, or are to be."""
+    query = select(Outgoing).where(Outgoing.alert_id.in_(alert_ids), Outgoing.state != DROPPED)
+    query = query.order_by(Outgoing.seq)
     return session.scalars(query.execution_options(populate_existing=True)).all()
 
 

@@ -18,12 +18,12 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from api.core.drills import queries
+from api.core.drills import queries, windows
 from api.core.drills.models import BeaconRow, FingerprintRow
 from api.core.fingerprints import IMMUTABLE_COLUMNS, row_hash
 
 CHOSEN_TABLES = tuple(IMMUTABLE_COLUMNS)
-"""Tables that a fingerprint covers."""
+"""Tables that a fingerprint covers, some of them from a bound on (`api.core.drills.windows`)."""
 
 SAMPLED_TABLES = frozenset({"spaces", "integrations", "entries", "grants", "presence"})
 LIVE_SAMPLE_LIMIT = 500
@@ -83,7 +83,8 @@ def write_fingerprint(session: Session, now: datetime) -> int:
     session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
     snapshot = session.execute(text("SELECT pg_current_snapshot()::text")).scalar_one()
     tables = {
-        name: fingerprint_table(session, name, snapshot) for name in existing_tables(session, CHOSEN_TABLES)
+        name: fingerprint_table(session, name, snapshot, windows.since(session, name, now))
+        for name in existing_tables(session, CHOSEN_TABLES)
     }
     _drop_settled_hashes(session)
     stored = FingerprintRow(at=now, snapshot=snapshot, tables=tables, facts=cluster_facts(session))
@@ -92,25 +93,32 @@ def write_fingerprint(session: Session, now: datetime) -> int:
     return stored.id
 
 
-def fingerprint_table(session: Session, table: str, snapshot: str) -> dict[str, Any]:
-    """Count and order-free digest of the rows that `snapshot` could see, by their immutable columns; those
-    that were deleted with a person since are counted as if they were there."""
+def fingerprint_table(
+    session: Session, table: str, snapshot: str, since: str | None = None
+) -> dict[str, Any]:
+    """Count and order-free digest of the rows, from `since` on, that `snapshot` could see, by their immutable
+    columns; those that were deleted with a person since are counted as if they were there."""
     rows, digest = session.execute(
         text(
-            f"SELECT count(*), coalesce(bit_xor({row_hash(table, 'kept')}), 0) FROM public.{table} AS kept"  # noqa: S608 - names from a literal
+            f"SELECT count(*), coalesce(bit_xor({row_hash(table, 'kept')}), 0) FROM {windows.rows(table)} AS kept"  # noqa: S608, E501 - names from a literal
             " WHERE pg_visible_in_snapshot(created_xid, CAST(:snapshot AS pg_snapshot))"
         ),
-        {"snapshot": snapshot},
+        {"snapshot": snapshot, "since": since},
     ).one()
-    gone, their_digest = _removed(session, table, snapshot)
-    return {"rows": rows + gone, "digest": str(digest ^ their_digest)}
+    gone, their_digest = _removed(session, table, snapshot, since)
+    if table == "webhook_deliveries":
+        arrived, arrived_digest = windows.delivered_since(session, snapshot, since)
+        gone, their_digest = gone + arrived, their_digest ^ arrived_digest
+    found = {"rows": rows + gone, "digest": str(digest ^ their_digest)}
+    return found if since is None else found | {"since": since}
 
 
-def _removed(session: Session, table: str, snapshot: str) -> tuple[int, int]:
+def _removed(session: Session, table: str, snapshot: str, since: str | None) -> tuple[int, int]:
     """(rows, XOR of their hashes) that `snapshot` could see and a person's deletion took away after it."""
     if not existing_tables(session, {"tombstones"}):
         return 0, 0
-    gone, digest = session.execute(_REMOVED, {"table": table, "snapshot": snapshot}).one()
+    given = {"table": table, "snapshot": snapshot, "since": since}
+    gone, digest = session.execute(_REMOVED, given).one()
     return gone, digest
 
 
@@ -164,6 +172,7 @@ _REMOVED = text("""
       FROM tombstones, jsonb_array_elements(removed->:table) gone
      WHERE NOT pg_visible_in_snapshot(created_xid, CAST(:snapshot AS pg_snapshot))
        AND pg_visible_in_snapshot((gone->>'xid')::xid8, CAST(:snapshot AS pg_snapshot))
+       AND (gone->>'id' IS NULL OR (gone->>'id') COLLATE "C" >= CAST(:since AS text))
 """)
 
 _REMOVED_OF_SPACE = text("""

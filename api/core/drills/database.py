@@ -70,7 +70,7 @@ def _table_result(copy: Session, table: str, recorded: Fingerprint, *, exists: b
     fix = f"Rows of {table} were lost or altered on the way: compare the copy with the source row by row."
     if not exists:
         return check(f"digest:{table}", False, expected, "no such table", fix)
-    now = fingerprint_table(copy, table, recorded.snapshot)
+    now = fingerprint_table(copy, table, recorded.snapshot, then.get("since"))
     observed = f"{now['rows']} rows, digest {now['digest']}"
     return check(f"digest:{table}", dict(then) == now, expected, observed, fix)
 

@@ -85,7 +85,8 @@ class Beacon:
 class Fingerprint:
     """Row counts and digests of the chosen tables under `snapshot`, and facts of the cluster.
 
-    `tables` maps a table to `{"rows": n, "digest": text}`; `facts` holds roles, extensions, migration head.
+    `tables` maps a table to `{"rows": n, "digest": text}`, with `since` where it is not covered whole;
+    `facts` holds roles, extensions, migration head.
     """
 
     id: int

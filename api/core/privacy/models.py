@@ -1,9 +1,9 @@
 """The table of tombstones: who was deleted, so that a restored copy forgets them too. No personal data.
 
 `user_id`, `entry_id` and `space_id` are random ids of ours that stand for nobody any more. `removed` holds
-for each table `[{xid, hash}]` of the rows that went: by them a fingerprint taken just before is still exact.
-A hash could confirm a guess only to someone who knows the rest of the row, and goes with the second
-fingerprint after the deletion (`api.core.drills.beacons`), within minutes.
+for each table `[{xid, hash}]` of the rows that went, of webhooks with the `id`: by them a fingerprint taken
+just before is still exact. A hash could confirm a guess only to someone who knows the rest of the row, and
+goes with the second fingerprint after the deletion (`api.core.drills.beacons`), within minutes.
 """
 
 from datetime import datetime

@@ -1,5 +1,6 @@
 """SQL of privacy. It reads and removes rows of every capability that keeps something of a person."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -107,7 +108,10 @@ def remove(session: Session, person: Mapping[str, Any]) -> None:
     after sees that the grant is gone."""
     session.execute(_DELETE_LOGIN_CODES, person)
     session.execute(_DELETE_ENTRY, person)
-    told.withdraw(session, person)
+    withdrawn = told.withdraw(session, person)
+    if withdrawn:
+        add = text("update tombstones set removed = removed || cast(:more as jsonb) where user_id = :user")
+        session.execute(add, {"more": json.dumps(withdrawn), "user": person["user"]})
     session.execute(text("lock table presence in share row exclusive mode"))
     session.execute(_DELETE_PRESENCE, person)
 

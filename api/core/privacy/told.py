@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from api.core.fingerprints import row_hash
+
 # The inner select reads nothing but the index.
 _THEIRS = """
 id = any(array(select id from webhook_messages where integration_id = :integration and user_id = :user))
@@ -18,6 +20,7 @@ id = any(array(select id from webhook_messages where integration_id = :integrati
 _HOLD = text(f"""
 select id from webhook_messages where {_THEIRS} and type <> 'user.deleted' for update
 """)  # noqa: S608  literals of this file
+_GONE = "returning gone.id::text as id, gone.created_xid::text as xid, ({hash})::text as hash"
 _PLACES = """
 select endpoint_id, delivery_id from webhook_attempts
 where endpoint_id = any(array(select id from webhook_endpoints where integration_id = :integration))
@@ -28,8 +31,14 @@ with places as materialized ({_PLACES})
 update webhook_attempts as a set response = ''
 from places as p where a.endpoint_id = p.endpoint_id and a.delivery_id = p.delivery_id and a.response <> ''
 """)  # noqa: S608  literals of this file
-_WITHDRAW = text("delete from webhook_deliveries where message_id = any(cast(:messages as uuid[]))")
-_DROP = text("delete from webhook_messages where id = any(cast(:messages as uuid[]))")
+_WITHDRAW = text(f"""
+delete from webhook_deliveries as gone where message_id = any(cast(:messages as uuid[]))
+{_GONE.format(hash=row_hash("webhook_deliveries", "gone"))}
+""")  # noqa: S608  literals of this file
+_DROP = text(f"""
+delete from webhook_messages as gone where id = any(cast(:messages as uuid[]))
+{_GONE.format(hash=row_hash("webhook_messages", "gone"))}
+""")  # noqa: S608  literals of this file
 
 _TOLD = text(f"""
 select id, type, convert_from(body, 'UTF8') as body, created_at from webhook_messages
@@ -62,13 +71,17 @@ def told(session: Session, person: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def withdraw(session: Session, person: Mapping[str, Any]) -> None:
+def withdraw(session: Session, person: Mapping[str, Any]) -> Mapping[str, list[dict[str, str]]]:
     """Nothing is sent about the person any more but that they were deleted, and no answer is kept. That, and
     how often, something was sent stays. For when the entry is gone already: whatever was about to publish
-    has done so, or finds nobody. What is on its way settles first, or finds nothing to settle."""
+    has done so, or finds nobody. What is on its way settles first, or finds nothing to settle. Returns for
+    each fingerprinted table the rows that went: `{id, xid, hash}`."""
     messages = session.scalars(_HOLD, person).all()
-    if messages:
-        given = {**person, "messages": list(messages)}
-        session.execute(_WITHDRAW, given)
-        session.execute(_FORGET_ANSWERS, given)
-        session.execute(_DROP, given)
+    if not messages:
+        return {}
+    given = {**person, "messages": list(messages)}
+    deliveries = session.execute(_WITHDRAW, given).mappings().all()
+    session.execute(_FORGET_ANSWERS, given)
+    dropped = session.execute(_DROP, given).mappings().all()
+    gone = {"webhook_messages": dropped, "webhook_deliveries": deliveries}
+    return {table: [dict(row) for row in rows] for table, rows in gone.items() if rows}  # type: ignore[misc]
