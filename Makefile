@@ -7,7 +7,7 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser load demo up down status test check crash bench bench-compare screenshots lock lock-image clean
+.PHONY: help setup browser load demo up down status test check crash bench bench-compare screenshots pictures lock lock-image clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench-compare: $(READY) ## Show what has changed since BASE=<a latest.json from 
 
 screenshots: $(READY) browser ## Write pictures of the pages into var/screenshots (needs a running stack)
 	@$(BIN)/python -m tests.browser.screenshots
+
+pictures: $(READY) browser ## Make the README's pictures anew (needs a running stack with a drill and a preflight)
+	@$(BIN)/python -m tests.browser.pictures
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
 	--no-annotate --no-header --quiet

@@ -9,6 +9,12 @@ from api.core.drills.history import History
 from api.core.drills.records import DrillStatus
 
 GOOD, BAD, TARGET = "#1a7f37", "#cf222e", "#8c959f"
+_STYLE = (
+    ":root{color-scheme:light dark}"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem}"
+    "table{border-collapse:collapse}td,th{border-bottom:1px solid #8886;padding:.3rem .8rem .3rem 0;"
+    "text-align:left}img{max-width:100%;border-radius:.4rem}"
+)
 
 
 def plot(history: History, form: str = "svg") -> bytes:
@@ -44,6 +50,8 @@ def plot(history: History, form: str = "svg") -> bytes:
 
 
 def _draw(axis: Any, frame: Any, name: str) -> None:
+    from matplotlib import ticker
+
     measured = frame.dropna(subset=[name])
     for good, colour in ((True, GOOD), (False, BAD)):
         those = measured[measured["good"] == good]
@@ -56,8 +64,11 @@ def _draw(axis: Any, frame: Any, name: str) -> None:
     for moment in frame.index[~frame["good"]]:
         axis.axvline(moment, color=BAD, alpha=0.25, linewidth=1)
     axis.set_yscale("log")
+    axis.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.yaxis.set_minor_formatter(ticker.NullFormatter())
     axis.set_ylabel(f"{name}, s")
-    axis.legend(fontsize=8, loc="upper left")
+    axis.legend(fontsize=8, loc="best")
     axis.tick_params(axis="x", rotation=20, labelsize=8)
 
 
@@ -102,17 +113,17 @@ def page(history: History) -> str:
         f"{html.escape('; '.join(drill.issues) or drill.status.value)}\n"
         for drill in reversed(history.failures)
     )
+    heads = "".join(f'<th scope="col">{name}' for name in ("week of", "good", "bad", "best RTO", "best RPO"))
     picture = ""
     if history.drills:
         picture = f'<img alt="RTO and RPO over time against their targets" src="{data_url(history)}">'
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Restore drills</title>'
-        "<style>body{font:15px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem}"
-        "table{border-collapse:collapse}td,th{border-bottom:1px solid #ccc;padding:.3rem .8rem;"
-        "text-align:left}img{max-width:100%}</style></head><body>\n<h1>Restore drills over time</h1>\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{_STYLE}</style></head><body><main>\n<h1>Restore drills over time</h1>\n"
         f"<p>{html.escape(history.headline)}</p>\n{picture}\n"
-        f"<table><tr><th>week of<th>good<th>bad<th>best RTO<th>best RPO\n{rows}</table>\n"
-        f"{f'<h2>What went wrong</h2><ul>{failures}</ul>' if failures else ''}</body></html>\n"
+        f"<table><thead><tr>{heads}</thead>\n<tbody>{rows}</tbody></table>\n"
+        f"{f'<h2>What went wrong</h2><ul>{failures}</ul>' if failures else ''}</main></body></html>\n"
     )
 
 

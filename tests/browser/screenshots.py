@@ -22,6 +22,8 @@ PAGES = {
     "ops": "/app/ops",
     "incidents": "/app/ops/incidents",
     "ops-secrets": "/app/ops/secrets",
+    "evidence": "/app/ops/evidence",
+    "evidence-verified": "/app/ops/evidence?verify=true",
     "account": "/app/account",
     "outbox": "/outbox",
 }
@@ -34,6 +36,7 @@ LINKED = {
     "preflight": ("/app/ops", "td a[href^='/app/ops/preflights/pfl_']"),
     "preflight-decided": ("/app/ops", "h3 a[href^='/app/ops/preflights/pfl_']"),
     "drill": ("/app/ops", "a[href^='/app/ops/drills/']"),
+    "evidence-record": ("/app/ops/evidence", "a[href^='/app/ops/evidence/evd_']"),
 }
 """Pages of one thing: (where a link to one stands, which link). The first one is taken, if there is any."""
 

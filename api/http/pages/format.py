@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from markupsafe import Markup
+
 from api.core.clock import system_clock
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
@@ -65,3 +67,12 @@ def size(value: float) -> str:
 def count(value: int) -> str:
     """Thousands set apart by a thin space."""
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def coded(value: str) -> Markup:
+    """What stands between backticks as code, all of it escaped."""
+    told, *rest = value.split("`")
+    found = Markup.escape(told)
+    for place, part in enumerate(rest):
+        found += Markup("<code>{}</code>").format(part) if place % 2 == 0 else Markup.escape(part)
+    return found

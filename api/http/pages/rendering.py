@@ -77,5 +77,6 @@ def _environment() -> Environment:
         "switched": words.switched,
         "size": words.size,
         "count": words.count,
+        "coded": words.coded,
     }
     return made
