@@ -36,7 +36,7 @@ async def fields(request: Request) -> dict[str, str]:
         return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
     try:
         body: Any = await request.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refused("The body is not JSON.", fix="Send a JSON object or a form.") from None
     if not isinstance(body, dict):
         raise Refused("The body is not a JSON object.", fix="Send a JSON object or a form.")

@@ -1,6 +1,6 @@
 """Where a login leads: only ever to one of our own tools, and back to where the person was."""
 
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from fastapi import Request
 
@@ -9,7 +9,7 @@ HOME = "/app"
 
 def safe(wanted: str) -> str:
     """The address when it is one of our tools', `HOME` otherwise: nobody is led to another site."""
-    parts = urlsplit(wanted)
+    parts = _split(wanted)
     ours = parts.path == HOME or parts.path.startswith(f"{HOME}/")
     if not ours or parts.scheme or parts.netloc or "\\" in wanted:
         return HOME
@@ -32,7 +32,15 @@ def _seen_before(request: Request) -> str:
         shown = str(request.url)
     else:
         shown = request.headers.get("referer", "")
-    parts = urlsplit(shown)
+    parts = _split(shown)
     if parts.netloc != request.url.netloc:
         return ""
     return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def _split(address: str) -> SplitResult:
+    """Empty for what is no address."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return SplitResult("", "", "", "", "")

@@ -77,6 +77,7 @@ CODES: Mapping[str, Code] = {
     "signed_already": Code(409, "The preflight has been signed off, or declined."),
     "go_is_void": Code(409, "The GO does not stand any more: run the preflight again."),
     "homepage_owner_required": Code(403, "Only the owner of the homepage's space may do this."),
+    "method_not_allowed": Code(405, "The path is there, but not for this method."),
     "not_found": Code(404, "There is no such thing, or not for this caller."),
     "onboarding_paused": Code(409, "Nobody new joins for now; people who have joined go on."),
     "no_active_grant": Code(409, "The user has no access to the product, or not any more."),

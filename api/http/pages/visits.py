@@ -6,7 +6,7 @@ registered return URL, or by a message of the frame's script to the registered o
 """
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
@@ -52,7 +52,7 @@ def state(request: Request, at: At, token: str) -> Response:
     with at.transaction() as session:
         visit = _visit(session, at, token, "redirect")
         if visit is None or not visit.open or visit.entry.status == "accepted":
-            return _private(Response(status_code=204, headers={"HX-Redirect": f"/w/{token}"}))
+            return _private(Response(status_code=204, headers={"HX-Redirect": f"/w/{quote(token, safe='')}"}))
         shown = _shown(session, visit, f"/w/{token}/state")
     return _private(render(request, "visit_state.html", shown))
 
