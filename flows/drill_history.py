@@ -65,7 +65,7 @@ def _draw(axis: Any, frame: Any, name: str) -> None:
         axis.axvline(moment, color=BAD, alpha=0.25, linewidth=1)
     axis.set_yscale("log")
     axis.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-    axis.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,g}"))
     axis.yaxis.set_minor_formatter(ticker.NullFormatter())
     axis.set_ylabel(f"{name}, s")
     axis.legend(fontsize=8, loc="best")

@@ -53,6 +53,7 @@ def test_nobody_is_led_to_another_site(anyone: TestClient, outbox: Outbox) -> No
         "/app/../../evil",
         "/application",
         "/app\r\nX: y",
+        "https://[::1",
     ):
         anyone.post("/auth/otp/start", data={"identifier": OWNER_PHONE})
         message = outbox.latest(OWNER_PHONE)
