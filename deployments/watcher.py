@@ -12,14 +12,12 @@ killed in between, it sends the same message once more.
 
 import random
 import signal
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
 from time import monotonic
-from urllib.parse import urlsplit
 
 import httpx
 import structlog
@@ -27,12 +25,12 @@ import structlog
 from api import log, metrics_server
 from api.core.alerts import probing, reports
 from api.core.alerts.messages import AlertChannel, Throttled
-from api.core.alerts.probing import Place, Seen, Watch
+from api.core.alerts.probing import Place, Watch
 from api.core.alerts.reports import Report
 from api.core.clock import Clock, system_clock
 from api.core.crypto import Signer
 from api.core.errors import ProviderError
-from api.core.incidents.readiness import Outcome, Probe
+from api.core.incidents.readiness import Probe
 from api.providers import probe_spool
 from api.providers.alerting import channels
 from api.ring_file import RingFile
@@ -43,11 +41,9 @@ from api.settings.platform import PlatformSettings
 from api.settings.rings import SESSION, rings
 from api.settings.service import ServiceSettings
 from api.settings.stack import StackSettings
-from deployments import watch_file
+from deployments import readyz, watch_file
 from deployments.watcher_metrics import WatcherMetrics
 
-READYZ = "/api/readyz"
-PROBE_TIMEOUT = httpx.Timeout(3)
 DEAD_MAN_EVERY = timedelta(seconds=60)
 _TURN_S = 0.5
 _log = structlog.get_logger("watcher")
@@ -65,9 +61,7 @@ class Watcher:
     signer: Signer | None = None
     secrets: RingFile | None = None
     clock: Clock = system_clock
-    http: httpx.Client = field(
-        default_factory=lambda: httpx.Client(timeout=PROBE_TIMEOUT, trust_env=False, follow_redirects=False)
-    )
+    http: httpx.Client = field(default_factory=readyz.client)
     probes: Path | None = None
     metrics: WatcherMetrics = field(default_factory=WatcherMetrics)
     watch: Watch = field(init=False)
@@ -89,7 +83,7 @@ class Watcher:
 
     def _look(self) -> None:
         before, began = self.watch, monotonic()
-        seen, outcome = self._probe()
+        seen, outcome = readyz.look(self.http, self.readyz_url)
         now = self.clock()
         self.metrics.probed(outcome, monotonic() - began)
         if self.probes is not None:
@@ -110,7 +104,7 @@ class Watcher:
             self.clock(), watch.ended, bool(self.dead_man_url), watch.dead_man_ok_at, leaving=leaving
         )
         body, headers = reports.seal(told, self.signer)
-        url = f"{self.readyz_url.removesuffix(READYZ)}{reports.PATH}"
+        url = f"{self.readyz_url.removesuffix(readyz.READYZ)}{reports.PATH}"
         try:
             answer = self.http.post(url, content=body, headers=headers)
         except httpx.HTTPError as error:
@@ -121,19 +115,6 @@ class Watcher:
             _log.warning("the report was not taken", status=answer.status_code)
         elif (watch.ended, watch.silences) != ((), heard.silences):
             self._keep(probing.on_record(watch, heard.known, heard.silences))
-
-    def _probe(self) -> tuple[Seen, Outcome]:
-        """`UNKNOWN`: this machine has no way there, so the silence is its own."""
-        try:
-            answer = self.http.get(f"{self.readyz_url}?verbose")
-        except httpx.HTTPError as error:
-            outcome = Outcome.FAIL if _has_a_way(self.readyz_url) else Outcome.UNKNOWN
-            return probing.silent(type(error).__name__), outcome
-        outcome = Outcome.PASS if answer.status_code == 200 else Outcome.FAIL
-        try:
-            return probing.judge(answer.status_code, answer.json()), outcome
-        except ValueError:
-            return probing.judge(answer.status_code, None), outcome
 
     def _send(self) -> bool:
         """Whether something was sent, or tried."""
@@ -207,25 +188,11 @@ def from_environment() -> Watcher:
         ),
         channels=channels(platform, alerts, service),
         probes=incidents.probes_file or stack.state_dir / probe_spool.NAME,
-        readyz_url=alerts.watcher_readyz_url or f"{platform.public_app_url.rstrip('/')}{READYZ}",
+        readyz_url=readyz.address(alerts, platform),
         dead_man_url=dead_man.get_secret_value() if dead_man else "",
         signer=signer,
         secrets=RingFile(known, file, {SESSION: [signer.turn]}) if signer else None,
     )
-
-
-def _has_a_way(url: str) -> bool:
-    """Whether this machine knows a route to the host. Sends nothing: a datagram socket only looks it up."""
-    parts = urlsplit(url)
-    try:
-        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_DGRAM)
-        with socket.socket(found[0][0], socket.SOCK_DGRAM) as probe:
-            probe.connect(found[0][4])
-    except socket.gaierror as error:
-        return error.errno != socket.EAI_AGAIN  # a name that does not exist is the service's trouble
-    except OSError:
-        return False
-    return True
 
 
 def main() -> None:

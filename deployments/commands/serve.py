@@ -1,13 +1,19 @@
 """`firstuser serve api` and so on: one process of a deployed service, configured by its environment alone."""
 
+from __future__ import annotations
+
 import os
 import signal
 import subprocess
 import sys
+from contextlib import AbstractContextManager, ExitStack
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from api.settings import Settings
 
 app = typer.Typer(help="One process of a deployed service, in the foreground.", no_args_is_help=True)
 
@@ -74,7 +80,8 @@ def _nothing_taken_yet(_number: int, _frame: FrameType | None) -> None:
 def worker(
     deploy: Annotated[bool, typer.Option(help="Tell Prefect of this release's flows first.")] = True,
 ) -> None:
-    """Takes flow runs from FIRSTUSER_WORK_POOL."""
+    """Takes flow runs from FIRSTUSER_WORK_POOL, and looks at readyz for their rule R2 where no file of the
+    watcher's is named."""
     from api.settings import load
     from deployments.orchestration.connection import prefect_environment
     from deployments.orchestration.worker import serve_worker
@@ -84,4 +91,19 @@ def worker(
     if deploy:
         signal.signal(signal.SIGTERM, _nothing_taken_yet)
         subprocess.run([sys.executable, "-m", "deployments.cli", "deploy"], check=True)
-    raise typer.Exit(serve_worker(settings.deploy.work_pool, settings.deploy.work_pool_type))
+    with ExitStack() as beside:
+        if settings.incidents.probes_file is None:  # no watcher shares its own with the flows here
+            beside.enter_context(_probes(settings))
+        code = serve_worker(settings.deploy.work_pool, settings.deploy.work_pool_type)
+    raise typer.Exit(code)
+
+
+def _probes(settings: Settings) -> AbstractContextManager[None]:
+    from api.providers import probe_spool
+    from deployments import readyz
+
+    url, file = (
+        readyz.address(settings.alerts, settings.platform),
+        settings.stack.state_dir / probe_spool.NAME,
+    )
+    return readyz.looking(url, file, settings.alerts.watcher_interval_seconds)

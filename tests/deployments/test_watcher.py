@@ -30,7 +30,7 @@ from api.providers.secret_stores.local import EnvFile
 from api.providers.secret_stores.variables import VariableStore
 from api.settings import load
 from api.settings.rings import read_rings
-from deployments import watch_file, watcher
+from deployments import readyz, watch_file, watcher
 from deployments.bench.places import free_port
 from deployments.local.environment import setting_names
 from deployments.watcher import Watcher
@@ -395,7 +395,7 @@ def test_what_it_saw_is_left_in_a_file_for_the_incident_watch(
     world.later(12)
     world.answer = None
     world.later(12)
-    monkeypatch.setattr(watcher, "_has_a_way", lambda _: False)
+    monkeypatch.setattr(readyz, "has_a_way", lambda _: False)
     world.later(12)
     with spool.open("a") as file:
         file.write('{"at": "torn')

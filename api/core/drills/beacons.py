@@ -137,11 +137,15 @@ def _drop_settled_hashes(session: Session) -> None:
         session.execute(_DROP_SETTLED, seen)
 
 
-def cluster_facts(session: Session) -> dict[str, Any]:
+def cluster_facts(session: Session, app_role: str | None = None) -> dict[str, Any]:
     """What must be the same on a restored copy: roles with their rights, extensions, migration head,
-    encoding and collation. Not as whom the application logs in: that is rotated."""
-    return json.loads(json.dumps(session.execute(_FACTS).scalar_one()))
+    encoding and collation. Not as whom the application logs in: that is rotated, between `app_role` and its
+    two logins; without one it is whoever asks, as the beacon does."""
+    app = app_role or session.execute(_APP_ROLE).scalar_one()
+    return json.loads(json.dumps(session.execute(_FACTS, {"app": app}).scalar_one()))
 
+
+_APP_ROLE = text("SELECT regexp_replace(session_user, '_[ab]$', '')")
 
 _SPACE = text("""
     SELECT s.id, s.slug, s.name, s.created_at,
@@ -195,11 +199,13 @@ _FACTS = text("""
     SELECT jsonb_build_object(
         'roles', (SELECT jsonb_object_agg(rolname, concat_ws(' ',
                     CASE WHEN rolsuper THEN 'superuser' END, CASE WHEN rolcanlogin
-                      AND rolname <> 'firstuser_app' THEN 'login' END,
+                      AND rolname <> :app THEN 'login' END,
                     CASE WHEN rolcreatedb THEN 'createdb' END, CASE WHEN rolcreaterole THEN 'createrole' END,
                     CASE WHEN rolreplication THEN 'replication' END,
                     CASE WHEN rolbypassrls THEN 'bypassrls' END))
-                    FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%' AND rolname !~ '^firstuser_app_[ab]$'),
+                    FROM pg_roles
+                   WHERE rolname NOT LIKE 'pg\\_%' AND rolname NOT IN (:app || '_a', :app || '_b')),
+        'app_role', CAST(:app AS text),
         'extensions', (SELECT jsonb_object_agg(extname, extversion) FROM pg_extension),
         'migration_head', (SELECT string_agg(version_num, ',' ORDER BY version_num) FROM alembic_version),
         'encoding', current_setting('server_encoding'),

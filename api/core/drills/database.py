@@ -17,6 +17,9 @@ from api.core.drills.records import Beacon, CheckResult, Fingerprint, check
 from api.core.drills.service import beacon as as_beacon
 from api.core.drills.service import fingerprint as as_fingerprint
 
+APP_ROLE, ALWAYS_BEFORE = "app_role", "firstuser_app"
+"""As whom the application works, and what that was before fingerprints said it."""
+
 STALE_BEACON = timedelta(minutes=5)
 
 
@@ -52,7 +55,8 @@ def digests(copy: Session, target: datetime) -> list[CheckResult]:
         fix = "See that the beacon process runs; it writes a fingerprint every minute."
         return [check("digests", False, "a fingerprint in the copy", "none", fix)]
     recorded = as_fingerprint(stored)
-    return [*_table_results(copy, recorded), facts(recorded.facts, cluster_facts(copy))]
+    app_role = str(recorded.facts.get(APP_ROLE) or ALWAYS_BEFORE)
+    return [*_table_results(copy, recorded), facts(recorded.facts, cluster_facts(copy, app_role))]
 
 
 def _table_results(copy: Session, recorded: Fingerprint) -> list[CheckResult]:
@@ -77,7 +81,8 @@ def _table_result(copy: Session, table: str, recorded: Fingerprint, *, exists: b
 
 def facts(recorded: Mapping[str, object], observed: Mapping[str, object]) -> CheckResult:
     """Roles, extensions, migration head, encoding and collation as the source recorded them."""
-    different = sorted(key for key in {*recorded, *observed} if recorded.get(key) != observed.get(key))
+    keys = {*recorded, *observed} - {APP_ROLE}
+    different = sorted(key for key in keys if recorded.get(key) != observed.get(key))
     expected = f"migration {recorded.get('migration_head')}; roles, extensions, collation as recorded"
     shown = (
         "; ".join(f"{key}: {recorded.get(key)} became {observed.get(key)}" for key in different)

@@ -10,8 +10,11 @@ COPY = "firstuser_copy"
 
 
 def admit(logins: Logins, group: str, password: str) -> None:
-    """On the copy: `COPY` works as `group`, and none of the group's own logins is let in. May be repeated."""
+    """On the copy: `COPY` works as `group`, and none of the group's own logins is let in; who came in with
+    one since the copy answers has to go. May be repeated."""
     logins.allow(COPY, group, password)
     for role in (group, *(group + letter for letter in LETTERS)):
         if logins.may_log_in(role):
             logins.forbid(role)
+        if logins.sessions(role):
+            logins.end_sessions(role, patience_s=0)

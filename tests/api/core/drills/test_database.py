@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from api.core.clock import system_clock
 from api.core.drills import database, queries, service
-from api.core.drills.beacons import write_beacon, write_fingerprint
+from api.core.drills.beacons import cluster_facts, write_beacon, write_fingerprint
 from api.core.drills.records import CheckResult, CheckStatus
 from api.db import migrate
 from api.db.engine import Engine, Session, session_scope
@@ -71,6 +71,25 @@ def test_each_damage_turns_exactly_its_check_red(engine: Engine, damage: str, ch
     finally:
         run(engine, "DROP ROLE IF EXISTS firstuser_drill_test_intruder")
     assert red == {check}
+
+
+@pytest.mark.parametrize("role", ["shop", "firstuser_app"])
+def test_a_login_that_was_rotated_since_is_no_difference_whatever_its_role(engine: Engine, role: str) -> None:
+    with Session(engine) as session:
+        session.execute(text("CREATE ROLE shop LOGIN"))
+        before = cluster_facts(session, role)
+        session.execute(text("ALTER ROLE shop NOLOGIN"))
+        session.execute(text("CREATE ROLE shop_a LOGIN"))
+        found = database.facts(before, cluster_facts(session, role))
+    assert found.ok is (role == "shop"), "of another role's logins it is one"
+
+
+def test_the_beacon_records_as_whom_the_product_works(engine: Engine) -> None:
+    with Session(engine) as session:
+        facts = cluster_facts(session)
+        assert facts["app_role"] == session.execute(text("SELECT session_user")).scalar_one()
+        old = {name: value for name, value in facts.items() if name != "app_role"}
+        assert database.facts(old, facts).ok, "fingerprints of before do not say it"
 
 
 def test_without_a_fingerprint_the_digests_are_red_and_not_silent(engine: Engine) -> None:

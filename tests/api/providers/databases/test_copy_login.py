@@ -47,6 +47,18 @@ def test_a_copy_is_opened_to_its_own_login_alone(
     assert not opens(urls["app"])
 
 
+def test_who_came_in_with_a_login_of_production_before_has_to_go(urls: dict[str, str]) -> None:
+    with (
+        psycopg.connect(urls["app"]) as thief,
+        psycopg.connect(urls["admin"], autocommit=True) as connection,
+    ):
+        thief.execute("SELECT 1")
+        copy_login.admit(Logins(connection), GROUP, NEW)
+        with pytest.raises(psycopg.OperationalError):
+            thief.execute("SELECT 1")
+        assert connection.execute("SELECT 1").fetchone() == (1,), "the administrator's own stays"
+
+
 def test_another_failure_of_the_server_is_not_taken_for_neons(urls: dict[str, str]) -> None:
     class Broken(NeonConnection):
         def execute(self, query: Any, *given: Any, **more: Any) -> psycopg.Cursor[Any]:
