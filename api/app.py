@@ -99,6 +99,7 @@ from api.http.proof_of_work import Proofs
 from api.http.rate_limits import Buckets, RateLimits
 from api.http.readiness import Readiness
 from api.http.recent import Recent
+from api.http.run_loop import RunLoop
 from api.http.sampler import Sampler
 from api.http.services import Services
 from api.live_rings import LiveRings
@@ -253,6 +254,7 @@ def compose(
         transaction,
     )
     carrier = messenger(settings)
+    prefect = Prefect.from_settings(service)
 
     @cache
     def backups() -> DatabaseProvider:
@@ -284,7 +286,7 @@ def compose(
             clock,
             product,
         ),
-        prefect=Prefect.from_settings(service),
+        prefect=prefect,
         backups=backups,
         readiness=Readiness(address, migrate.head(), draining),
         draining=draining,
@@ -308,6 +310,13 @@ def compose(
         ),
         proofs=proofs,
         alert_loop=AlertLoop(Desk(transaction, channels, words, system_clock, overdue), enabled=whole),
+        run_loop=RunLoop(
+            transaction,
+            prefect,
+            service.env,
+            system_clock,
+            enabled=whole and bool(service.prefect_api_url) and service.env != "staging",
+        ),
         exchange_reports=ExchangeReports(
             transaction,
             Pace(settings.incidents.incident_clock_origin, settings.incidents.incident_clock_rate),
@@ -334,6 +343,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         services.key_changes.listening(),
         services.sampler.running(),
         services.alert_loop.running(),
+        services.run_loop.running(),
         services.exchange_reports.running(),
     ):
         yield

@@ -7,7 +7,8 @@ from time import sleep
 
 from prefect import flow
 
-from flows import hooks, wiring
+from api.core.alerts import views
+from flows import artifacts, hooks, wiring
 from flows.naming import stamped
 
 TURNS = 20
@@ -24,7 +25,12 @@ _TURN_S = 1.0
 )
 async def alerts() -> int:
     """How many messages were accepted."""
-    return await to_thread(alerts_now)
+    accepted = await to_thread(alerts_now)
+    if accepted:
+        with wiring.transaction() as session:
+            waiting = views.open_alerts(session, wiring.settings().alerts.runbooks_url)
+        await artifacts.alerts_sent(accepted, waiting)
+    return accepted
 
 
 def alerts_now() -> int:

@@ -10,7 +10,7 @@ from prefect.states import Completed, Failed
 
 from api.core.clock import system_clock
 from api.core.errors import Rejected
-from flows import hooks, wiring
+from flows import artifacts, hooks, wiring
 from flows.naming import stamped
 
 Kind = Literal["auto", "full", "incremental"]
@@ -56,7 +56,7 @@ def retain() -> Any:
     removed = prune()
     gaps = find_wal_gaps()
     broken = reverify_newest()
-    list_restore_points()
+    artifacts.backups_kept(removed, [*gaps, *broken], list_restore_points())
     if gaps or broken:
         return Failed(message="; ".join([*gaps, *broken]))
     return Completed(message=f"{len(removed)} backups removed, WAL without a gap, newest backup verified")
@@ -92,7 +92,7 @@ def reverify_newest() -> list[str]:
     return []
 
 
-@task(name="list restore points")
+@task(name="list restore points", persist_result=False)
 def list_restore_points() -> int:
     """Publish the restore points as a table artifact; returns how many there are."""
     points = wiring.database().restore_points()

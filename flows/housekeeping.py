@@ -13,7 +13,12 @@ from prefect.client.schemas.filters import (
     FlowFilterName,
     FlowRunFilter,
     FlowRunFilterEndTime,
+    FlowRunFilterExpectedStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
 )
+from prefect.client.schemas.objects import StateType
+from prefect.states import Crashed
 
 from api.core.access import codes, starts
 from api.core.alerts import service as alerts
@@ -23,13 +28,26 @@ from api.core.errors import Conflict, Refused
 from api.core.founders import login
 from api.core.idempotency import service as idempotency
 from api.core.webhooks import retention
-from flows import hooks, preflight_tenant, wiring
+from flows import artifacts, hooks, preflight_tenant, wiring
 from flows.naming import stamped
 
 BEACON_MARGIN = timedelta(days=1)
 RUNS_KEPT = timedelta(days=2)
 MINUTELY = ("webhook-retries", "alerts", "sweep", "incident-watch")
 MOST_RUNS = 10_000
+UNBEGUN_AFTER = timedelta(minutes=8)
+BUSY = "a drill is running: nothing swept"
+NO_DRILL = "no drill was ever begun"
+KEPT = {
+    "codes": codes.KEPT,
+    "starts": starts.KEPT,
+    "keys": idempotency.KEPT,
+    "logins": login.KEPT,
+    "webhooks": retention.KEEP,
+    "alerts": alerts.KEPT,
+    "runs": RUNS_KEPT,
+}
+"""What is pruned, and how long after its end."""
 _RUNS_AT_ONCE = 200
 
 
@@ -47,7 +65,28 @@ async def sweep() -> list[str]:
 
     Short and asynchronous: as a synchronous flow every minute it would cost a second each.
     """
-    return await to_thread(preflight_tenant.sweep) + await to_thread(sweep_now)
+    done = await to_thread(preflight_tenant.sweep) + await to_thread(sweep_now)
+    done += await end_unbegun(system_clock() - UNBEGUN_AFTER)
+    await artifacts.swept([one for one in done if not one.startswith((BUSY, NO_DRILL))])
+    return done
+
+
+async def end_unbegun(before: datetime) -> list[str]:
+    """Runs that a worker took and never began keep the slot of their deployment. An automation ends them
+    after five minutes; this is for those whose events were lost with a server."""
+    unbegun = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING])),
+        expected_start_time=FlowRunFilterExpectedStartTime.model_validate({"before_": before}),
+    )
+    ended = list[str]()
+    async with get_client() as client:
+        for run in await client.read_flow_runs(flow_run_filter=unbegun, limit=_RUNS_AT_ONCE):
+            if run.state and run.state.timestamp < before:
+                await client.set_flow_run_state(
+                    run.id, Crashed(message="A worker took it and never began it.")
+                )
+                ended.append(f"{run.name} was taken by a worker and never begun: it has crashed")
+    return ended
 
 
 def sweep_now() -> list[str]:
@@ -57,12 +96,12 @@ def sweep_now() -> list[str]:
         with wiring.drill_lock(wait_s=0):
             done = undo.sweep(wiring.drilling())
     except Conflict:
-        return ["a drill is running: nothing swept"]
+        return [BUSY]
     except Refused as refused:
         with wiring.transaction() as session:
             if service.recent(session, 1):
                 raise
-        return [f"no drill was ever begun: nothing to undo. {refused.message}"]
+        return [f"{NO_DRILL}: nothing to undo. {refused.message}"]
     keep = timedelta(days=wiring.settings().drills.backup_retention_days) + BEACON_MARGIN
     with wiring.transaction() as session:
         service.forget_beacons(session, system_clock() - keep)
@@ -81,7 +120,9 @@ async def prune() -> dict[str, int]:
     """Drop what ended long ago: codes, waiting list starts, idempotency keys, login codes, alerts,
     webhooks and their attempts, and the runs of the minutely flows."""
     gone = await to_thread(prune_now)
-    return gone | {"runs": await forget_runs(system_clock() - RUNS_KEPT)}
+    gone |= {"runs": await forget_runs(system_clock() - RUNS_KEPT)}
+    await artifacts.pruned(gone, KEPT)
+    return gone
 
 
 async def forget_runs(before: datetime) -> int:

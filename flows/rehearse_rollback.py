@@ -9,19 +9,15 @@ from prefect import flow, get_run_logger, task
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from api.core.clock import system_clock
 from api.core.errors import FirstUserError
 from api.core.preflight.rehearsals import Rehearsal
-from flows import hooks, rehearsal_wiring, wiring
-
-
-def run_name() -> str:
-    return f"rehearsal/{system_clock():%Y-%m-%d-%H%M}"
+from flows import artifacts, hooks, rehearsal_wiring, wiring
+from flows.naming import stamped
 
 
 @flow(
     name="rehearse-rollback",
-    flow_run_name=run_name,
+    flow_run_name=stamped("rehearsal"),
     persist_result=False,
     on_failure=[hooks.trouble],
     on_crashed=[hooks.trouble],
@@ -72,6 +68,12 @@ def come_forth(one: Rehearsal) -> None:
 @task(name="3 staging home, times and evidence", persist_result=False)
 def home_and_record(one: Rehearsal, problem: FirstUserError | None) -> str:
     found = rehearsal_wiring.rehearsing().conclude(one, problem)
+    verdict = in_a_line(found)
+    artifacts.rehearsed(found, verdict)
+    return verdict
+
+
+def in_a_line(found: Rehearsal) -> str:
     if found.status == "passed":
         said = f"back in {found.back_seconds:.1f} s, forth in {found.forth_seconds:.1f} s"
         return f"passed: {found.of_release} → {found.to_release}: {said} ({found.id})"

@@ -24,7 +24,8 @@ from api.core.preflight import report as preflight_report
 from api.core.preflight.records import Check, Result
 from api.core.preflight.service import Preflight
 from api.core.rotation.cadence import Dated
-from flows import drill_history
+from flows import drill_history, wiring
+from flows.artifacts import runbook
 from flows.rotation_run import Outcome, Plan
 
 UPDATE_EVERY_S = 1.0
@@ -100,7 +101,7 @@ def report_preflight(run: Preflight) -> None:
     """The verdict as Markdown and the checks as a table; the latest of each is kept under a fixed key."""
     create_markdown_artifact(
         key="preflight",
-        markdown=preflight_report.markdown(run),
+        markdown=preflight_report.markdown(run, wiring.settings().alerts.runbooks_url),
         description=f"{run.id}: {run.headline}"[:500],
     )
     create_table_artifact(
@@ -116,7 +117,9 @@ def report_preflight(run: Preflight) -> None:
 def report_drill(drill: DrillSummary) -> None:
     """The drill as Markdown and its checks as a table; the latest of each is kept under a fixed key."""
     create_markdown_artifact(
-        key="restore-drill", markdown=report.markdown(drill), description=f"{drill.id}: {drill.status.value}"
+        key="restore-drill",
+        markdown=report.markdown(drill, wiring.settings().alerts.runbooks_url),
+        description=f"{drill.id}: {drill.status.value}",
     )
     create_table_artifact(
         key="restore-drill-checks",
@@ -140,7 +143,7 @@ async def publish_evidence(report: LedgerReport, kept: str) -> None:
     text = [f"# Evidence: {'whole' if report.whole else 'BROKEN'}", ""]
     if faults:
         text += [f"- {fault}" for fault in faults]
-        text += ["", "Do what `deployments/runbooks/evidence.md` says. Do not write into the ledger by hand."]
+        text += ["", f"Do what {runbook('evidence')} says. Do not write into the ledger by hand."]
     else:
         text += ["Every hash and every signature was recomputed, and nothing is missing from an end."]
     text += ["", "| stream | records | unsigned | ends with |", "| - | - | - | - |"]
@@ -182,7 +185,10 @@ async def publish_rotation_plan(plan: Plan) -> None:
         ]
     else:
         text += ["Nothing is to be rotated. What is under way goes on."]
-    text += ["", f"{len(plan.others)} other secrets stay as they are."]
+    text += [
+        "",
+        f"{len(plan.others)} other secrets stay as they are. Runbook: {runbook('preflight-secrets')}",
+    ]
     made = create_markdown_artifact(
         key="rotation-plan", markdown="\n".join(text), description=f"{len(rows)} to rotate"
     )
@@ -200,6 +206,8 @@ async def publish_rotation_proof(outcome: Outcome) -> None:
             f" {'✓' if proof['ok'] else '✕' if proof['required'] else '–'} |"
             for proof in one.proofs
         ]
+    if outcome.stuck:
+        text += ["", f"**Next step:** `firstuser rotate status`. Runbook: {runbook('preflight-secrets')}"]
     made = create_markdown_artifact(
         key="rotation-proof", markdown="\n".join(text), description=outcome.headline[:200]
     )

@@ -37,6 +37,7 @@ CheckName = Literal[
     "amcheck",
 ]
 ALL_BUT_SLOW: list[CheckName] = [name for name in CheckName.__args__ if name in DEFAULT_CHECKS]
+Target = Annotated[float, Field(gt=0)]
 Trigger = Literal["schedule", "ops", "founder", "cli"]
 
 HISTORY = timedelta(weeks=26)
@@ -60,8 +61,8 @@ def run_name() -> str:
 )
 def restore_drill(
     target: str = LATEST,
-    rto_target: Annotated[float, Field(gt=0)] = 900,
-    rpo_target: Annotated[float, Field(gt=0)] = 120,
+    rto_target: Target | None = None,
+    rpo_target: Target | None = None,
     checks: list[CheckName] = ALL_BUT_SLOW,
     keep_minutes: Annotated[float, Field(ge=0, le=1440)] = 0,
     trigger: Trigger = "ops",
@@ -74,12 +75,12 @@ def restore_drill(
     only read.
 
     Args:
-        target: `latest`, or a moment such as 2026-11-22T14:05:00Z.
-        rto_target: Seconds from asking to verified; a longer drill fails.
-        rpo_target: Seconds of data that may be lost; more fails the drill.
+        target: `latest`, or a moment with its zone, such as 2026-11-22T14:05:00Z.
+        rto_target: Seconds from asking to verified; a longer drill fails. Empty: the configured target.
+        rpo_target: Seconds of data that may be lost; more fails the drill. Empty: the configured target.
         checks: What is verified. amcheck reads every table and index, and is slow.
         keep_minutes: Keep the copy this long for inspection; 0 destroys it at once.
-        trigger: Who asked.
+        trigger: Who asked; it stands in the run's name.
     """
     with wiring.drill_lock():
         undo_leftovers()
@@ -113,16 +114,19 @@ def undo_leftovers() -> list[str]:
 
 
 @task(name="begin")
-def begin(target: str, rto_target: float, rpo_target: float, checks: list[CheckName], trigger: str) -> str:
+def begin(
+    target: str, rto_target: float | None, rpo_target: float | None, checks: list[CheckName], trigger: str
+) -> str:
     """Open the drill's row; the clock of the RTO starts."""
+    configured = wiring.settings().drills
     with wiring.transaction() as session:
         return service.begin(
             session,
             asked_target=target,
             trigger=trigger,
             flow_run_id=flow_run.get_id(),
-            rto_target=rto_target,
-            rpo_target=rpo_target,
+            rto_target=rto_target or configured.drill_rto_target_seconds,
+            rpo_target=rpo_target or configured.drill_rpo_target_seconds,
             check_names=checks,
             now=system_clock(),
         )

@@ -6,9 +6,11 @@ The same code as the dispatcher's, so any number of both may run at once. What a
 import asyncio
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import Annotated
 
 from prefect import flow
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import acreate_table_artifact
+from pydantic import Field
 
 from api.core.alerts import service as alerts
 from api.core.webhooks import totals
@@ -18,6 +20,7 @@ from flows import hooks, wiring
 from flows.naming import stamped
 
 SLICE_S = 40.0
+Seconds = Annotated[float, Field(gt=0, le=600)]
 LOOP = "webhook-retries"
 SILENCE = timedelta(minutes=4)
 """It runs every minute; a busy Prefect starts it late."""
@@ -31,18 +34,19 @@ SILENCE = timedelta(minutes=4)
     on_crashed=[hooks.trouble],
     on_completion=[hooks.fine],
 )
-async def webhook_retries(seconds: float = SLICE_S) -> dict[str, int]:
+async def webhook_retries(seconds: Seconds = SLICE_S) -> dict[str, int]:
     """Send what is due.
 
     Args:
-        seconds: How long at most; what is in flight then is settled first.
+        seconds: How long at most, up to 600; what is in flight then is settled first.
     """
     ports = wiring.webhook_ports()
     if ports is None:
         return {}
     dispatcher = await drain(ports, seconds)
     now, stands = await asyncio.to_thread(conclude, ports, dispatcher)
-    await publish(dispatcher.tally, stands, now)
+    if dispatcher.tally["claimed"] or stands.due:
+        await publish(dispatcher.tally, stands, now)
     return dict(dispatcher.tally)
 
 
@@ -69,7 +73,5 @@ async def publish(tally: Counter[str], stands: Standing, now: datetime) -> None:
     row: dict[str, object] = {name: tally[name] for name in outcomes}
     row |= {"held": stands.held, "still due": stands.due, "slowed": stands.slowed}
     row["oldest due, seconds"] = round(stands.oldest_age(now).total_seconds(), 1)
-    made = create_table_artifact(
-        key="webhook-retries", table=[row], description=f"{tally['delivered']} delivered, {stands.due} due"
-    )
-    await made  # type: ignore[misc]  # awaitable within an async flow, whatever its type says
+    said = f"{tally['delivered']} delivered, {stands.due} due"
+    await acreate_table_artifact([row], key="webhook-retries", description=said)

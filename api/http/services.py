@@ -31,6 +31,7 @@ from api.http.proof_of_work import Proofs
 from api.http.rate_limits import Buckets, RateLimits
 from api.http.readiness import Readiness
 from api.http.recent import Recent
+from api.http.run_loop import RunLoop
 from api.http.sampler import Sampler
 from api.live_rings import LiveRings
 from api.providers.orchestration.prefect import Prefect
@@ -81,6 +82,7 @@ class Services:
     sampler: Sampler
     proofs: Proofs
     alert_loop: AlertLoop
+    run_loop: RunLoop
     exchange_reports: ExchangeReports
     home_numbers: Recent[HomeNumbers]
     measured: Recent[Measured]

@@ -1,24 +1,44 @@
 """Automations as code: what happens to flow runs that nobody speaks for any more.
 
-`crashed-when-silent`  a run whose process and worker were killed reports nothing: silence is a crash
-`cancelled-when-late`  a minutely run that no worker took: the next one does the same, so none piles up
+`crashed-when-silent`    a run whose process and worker were killed reports nothing: silence is a crash
+`crashed-when-not-begun` a run that a worker took and never began: its worker is gone
+`cancelled-when-late`    a minutely run that no worker took: the next one does the same, so none piles up
+`cancelled-when-stuck`   a minutely run that does not end: it would keep every later one from beginning
 
-A third, the undoing of a crashed drill, is a trigger of the deployment `sweep` in `prefect.yaml`.
+A fifth, the undoing of a crashed drill, is a trigger of the deployment `sweep` in `prefect.yaml`. Nobody is
+told from here: the API looks at runs by itself (`api.http.run_loop`), with no worker, and no Prefect, too.
 """
 
 from datetime import timedelta
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
-from prefect.events.actions import ChangeFlowRunState
+from prefect.events.actions import CancelFlowRun, ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
+
+from api.providers.orchestration.prefect import MINUTELY_TAG
 
 ZOMBIE_AUTOMATION = "crashed-when-silent"
 ZOMBIE_AFTER = timedelta(seconds=90)
 LATE_AUTOMATION = "cancelled-when-late"
 LATE_AFTER = timedelta(minutes=5)
-MINUTELY_TAG = "minutely"
+NOT_BEGUN_AUTOMATION = "crashed-when-not-begun"
+NOT_BEGUN_AFTER = timedelta(minutes=5)
+STUCK_AUTOMATION = "cancelled-when-stuck"
+STUCK_AFTER = timedelta(minutes=10)
+_RUNS = ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]})
+_MINUTELY = ResourceSpecification({"prefect.resource.id": [f"prefect.tag.{MINUTELY_TAG}"]})
+
+
+def _events(*states: str) -> set[str]:
+    return {f"prefect.flow-run.{state}" for state in states}
+
+
+_LATE = "prefect.flow-run.Late"
+_TAKEN = _events("Pending", "Submitting")
+_BEGUN = _events("Running", "Scheduled", "AwaitingRetry")
+_ENDS = _events("Completed", "Failed", "Crashed", "Cancelled", "Cancelling")
 
 
 def zombie_automation() -> AutomationCore:
@@ -29,7 +49,7 @@ def zombie_automation() -> AutomationCore:
         trigger=EventTrigger(
             after={"prefect.flow-run.heartbeat"},
             expect={"prefect.flow-run.*"},
-            match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
+            match=_RUNS,
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
@@ -47,15 +67,59 @@ def zombie_automation() -> AutomationCore:
     )
 
 
+def not_begun_automation() -> AutomationCore:
+    """What begins the wait must not end it, too: Prefect would count it for the wait before."""
+    return AutomationCore(
+        name=NOT_BEGUN_AUTOMATION,
+        description="Marks flow runs as crashed that a worker has taken and never begun.",
+        trigger=EventTrigger(
+            after=_TAKEN,
+            expect={_LATE} | _BEGUN | _ENDS,
+            match=_RUNS,
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=NOT_BEGUN_AFTER,
+        ),
+        actions=[
+            ChangeFlowRunState(
+                name=None,
+                force=False,
+                state=StateType.CRASHED,
+                message=f"A worker took it and has not begun it for {NOT_BEGUN_AFTER.seconds // 60} minutes: "
+                "look at the worker.",
+            )
+        ],
+    )
+
+
+def stuck_automation() -> AutomationCore:
+    return AutomationCore(
+        name=STUCK_AUTOMATION,
+        description="Cancels minutely runs that do not end: they keep the next ones from beginning.",
+        trigger=EventTrigger(
+            after={"prefect.flow-run.Running"},
+            expect=_ENDS,
+            match=_RUNS,
+            match_related=_MINUTELY,
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=STUCK_AFTER,
+        ),
+        actions=[CancelFlowRun()],
+    )
+
+
 def late_automation() -> AutomationCore:
     return AutomationCore(
         name=LATE_AUTOMATION,
         description="Cancels minutely runs that no worker has taken: the next ones do their work.",
         trigger=EventTrigger(
-            after={"prefect.flow-run.Late"},
-            expect={"prefect.flow-run.*"},
-            match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
-            match_related=ResourceSpecification({"prefect.resource.id": [f"prefect.tag.{MINUTELY_TAG}"]}),
+            after={_LATE},
+            expect=_TAKEN | _BEGUN | _ENDS,
+            match=_RUNS,
+            match_related=_MINUTELY,
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
@@ -73,9 +137,13 @@ def late_automation() -> AutomationCore:
     )
 
 
+def every_automation() -> tuple[AutomationCore, ...]:
+    return zombie_automation(), not_begun_automation(), late_automation(), stuck_automation()
+
+
 async def ensure_automations(client: PrefectClient) -> None:
     """Create what is missing, bring an older release's up to date. What is switched off stays so."""
-    for wanted in (zombie_automation(), late_automation()):
+    for wanted in every_automation():
         known = await client.read_automations_by_name(wanted.name)
         if not known:
             await client.create_automation(wanted)

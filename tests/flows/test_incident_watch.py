@@ -62,10 +62,12 @@ def test_the_flow_publishes_what_it_saw(
     leave_probes(world, tmp_path)
     shown: list[object] = []
 
-    async def keep(**artifact: object) -> None:
-        shown.append(artifact["table"])
+    async def keep(table: object, **_: str) -> None:
+        shown.append(table)
 
-    monkeypatch.setattr(incident_watch, "create_table_artifact", keep)
+    monkeypatch.setattr(incident_watch, "acreate_table_artifact", keep)
     told = asyncio.run(incident_watch.incident_watch.fn())
-    assert len(told["opened"]) == 1 and shown
+    assert len(told["opened"]) == 1 and len(shown) == 1
+    asyncio.run(incident_watch.incident_watch.fn())
+    assert len(shown) == 1  # nothing new: no artifact a minute
     assert isinstance(world.responses[ActionKind.ROLL_BACK], Recorded)

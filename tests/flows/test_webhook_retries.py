@@ -19,12 +19,12 @@ __all__ = ["engine", "product_url", "vault"]
 
 
 def test_a_run_drains_what_is_due(engine: Engine, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
-    tables: list[dict[str, Any]] = []
+    tables: list[list[dict[str, Any]]] = []
 
-    async def keep(**table: Any) -> None:
+    async def keep(table: list[dict[str, Any]], **_: str) -> None:
         tables.append(table)
 
-    monkeypatch.setattr(webhook_retries, "create_table_artifact", keep)
+    monkeypatch.setattr(webhook_retries, "acreate_table_artifact", keep)
     with bulk_receiving() as receiver:
         work(engine, vault, [receiver.url("/ok/1"), receiver.url("/status/500")], 20)
 
@@ -36,7 +36,7 @@ def test_a_run_drains_what_is_due(engine: Engine, vault: Vault, monkeypatch: pyt
         assert len(receiver.of("/ok/1")) == 20
     assert tally["delivered"] == 20
     assert tally["retried"] >= 1
-    (row,) = tables[0]["table"]
+    (row,) = tables[0]
     assert (row["delivered"], row["held"], row["exhausted"]) == (20, 0, 0)
     assert row["slowed"] >= 1
     with Session(engine) as session:

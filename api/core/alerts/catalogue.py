@@ -77,6 +77,16 @@ OVERDUE = Rule(
     parents=(DATABASE.name,),
 )
 FLOW = Rule("flow_failed", Severity.ERROR, "A flow run failed", "alert-flow-failed", listed=True)
+RUNS_LATE = Rule(
+    "runs_late",
+    Severity.ERROR,
+    "Flow runs are not started",
+    "alert-runs",
+    parents=(DATABASE.name,),
+)
+RUNS_STUCK = Rule(
+    "runs_stuck", Severity.ERROR, "Flow runs do not end", "alert-runs", parents=(DATABASE.name,)
+)
 CHANNEL = Rule("channel_dead", Severity.ERROR, "An alert channel is dead", "alert-channel-dead")
 INCIDENT = Rule(
     "incident_tripped",
@@ -127,6 +137,8 @@ RULES: Mapping[str, Rule] = {
         ENDPOINT,
         OVERDUE,
         FLOW,
+        RUNS_LATE,
+        RUNS_STUCK,
         CHANNEL,
         INCIDENT,
         INCIDENT_SIGNAL,

@@ -108,6 +108,13 @@ def occurrences(session: Session, alert_id: str, limit: int) -> Sequence[Occurre
     return session.scalars(query.order_by(Occurrence.id.desc()).limit(limit)).all()
 
 
+def told_runs(session: Session, rule: str, run_ids: Collection[str]) -> set[str]:
+    """Which flow runs an occurrence of the rule names."""
+    named = Occurrence.detail["flow_run_id"].astext
+    query = select(named).join(Alert, Alert.id == Occurrence.alert_id)
+    return set(session.scalars(query.where(Alert.rule == rule, named.in_(run_ids))))
+
+
 def enqueue(session: Session, message_id: str, alert_id: str, kind: str, due_at: datetime) -> bool:
     """False when a message about the alert waits already."""
     row = upsert(Outgoing).values(id=message_id, alert_id=alert_id, kind=kind, due_at=due_at)

@@ -18,17 +18,18 @@ HEADLINES = {
     DrillStatus.ERROR: "✗ Restore drill could not be carried out",
     DrillStatus.RUNNING: "Restore drill running",
 }
-RUNBOOK = "deployments/runbooks/restore-drill.md"
+RUNBOOK = "restore-drill"
 
 
-def markdown(drill: DrillSummary) -> str:
-    """Verdict, times against targets, checks with expected and observed, next step."""
+def markdown(drill: DrillSummary, runbooks: str = "") -> str:
+    """Verdict, times against targets, checks with expected and observed, next step. `runbooks`: where the
+    pages can be read; "" names the file."""
     parts = [
         f"# {HEADLINES[drill.status]}",
         f"`{drill.id}` · started by {drill.trigger} at {_moment(drill.started_at)} · "
         f"target {_moment(drill.target_time)}",
         *(["## Issues", *(f"- {_escape(issue)}" for issue in drill.issues)] if drill.issues else []),
-        f"**Next step:** {drill.next_step or 'wait for the verdict.'} (runbook: `{RUNBOOK}`)",
+        f"**Next step:** {drill.next_step or 'wait for the verdict.'} (runbook: {_runbook(runbooks)})",
         "## Times",
         _table(("measure", "value", "target"), _times(drill)),
         "## Checks",
@@ -36,6 +37,12 @@ def markdown(drill: DrillSummary) -> str:
         f"Evidence: `{drill.evidence_id or 'none yet'}`",
     ]
     return "\n\n".join(_join_bullets(parts))
+
+
+def _runbook(base: str) -> str:
+    if not base:
+        return f"`deployments/runbooks/{RUNBOOK}.md`"
+    return f"[{RUNBOOK}]({base.rstrip('/')}/{RUNBOOK}.md)"
 
 
 def check_rows(checks: Sequence[CheckResult]) -> list[tuple[str, ...]]:

@@ -17,6 +17,8 @@ from api.core.ids import new_id
 
 _ASKING = b"login codes"
 
+KEPT = 2 * limits.DAY
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -97,7 +99,7 @@ def sent(session: Session, code_id: str, now: datetime) -> None:
 
 def forget(session: Session, now: datetime) -> int:
     """Drop the codes that no limit counts any more; how many."""
-    return queries.delete_codes(session, now - 2 * limits.DAY)
+    return queries.delete_codes(session, now - KEPT)
 
 
 def verify(

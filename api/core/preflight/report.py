@@ -23,7 +23,7 @@ def runbook(name: str, base: str = "") -> str:
     return f"{base.rstrip('/')}/{name}.md" if base else f"deployments/runbooks/{name}.md"
 
 
-def markdown(run: Preflight) -> str:
+def markdown(run: Preflight, runbooks: str = "") -> str:
     """Headline, why, next step, every check with what was seen, and what was not checked."""
     parts = [
         f"# {_escape(run.headline) or 'Preflight running'}",
@@ -35,7 +35,7 @@ def markdown(run: Preflight) -> str:
     parts += [
         f"**Next step:** {_escape(run.next_step) or 'wait for the verdict.'}",
         "## Checks",
-        _table(COLUMNS, rows(run.results)),
+        _table(COLUMNS, rows(run.results, runbooks)),
         "## Not checked",
         "\n".join(f"- {_escape(line)}" for line in run.not_checked),
         f"Evidence: `{run.evidence_id or 'none yet'}`",
@@ -56,11 +56,12 @@ def to_sign(run: Preflight) -> str:
     )
 
 
-def rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
-    """`COLUMNS` of each check, and of the parts of those that do not hold."""
+def rows(results: Sequence[Result], runbooks: str = "") -> list[tuple[str, ...]]:
+    """`COLUMNS` of each check, and of the parts of those that do not hold. `runbooks`: where the pages can be
+    read; "" names the files."""
     found: list[tuple[str, ...]] = []
     for one in results:
-        fix = f" → {one.fix} ({runbook(one.runbook)})" if one.fix else ""
+        fix = f" → {one.fix} ({runbook(one.runbook, runbooks)})" if one.fix else ""
         waived = f" Waived: {one.waived_by}." if one.waived_by else ""
         found.append((one.name, MARKS[one.state], one.observed + waived + fix, one.expected, one.owner))
         if one.state is not State.PASS:

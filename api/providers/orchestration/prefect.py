@@ -1,15 +1,18 @@
-"""A thin client of Prefect's REST API: start a deployment's run, and say where people see it.
+"""A thin client of Prefect's REST API: start a deployment's run, say where people see it, find what is late,
+stuck or dead.
 
 httpx is imported at the first call: a service that is being re-pointed starts sooner without it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from api.core.alerts.runs import ENDED_REACH, Phase, Run
 from api.core.errors import Rejected, TimedOut, Unavailable
 from api.settings import ServiceSettings
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     import httpx
 
 _TIMEOUT_S = 10.0
+_MOST_RUNS = 200
+MINUTELY_TAG = "minutely"
 _START = "Start Prefect with `firstuser up`, and look at its part in `firstuser status`."
 
 
@@ -46,6 +51,7 @@ class Prefect:
         self._ui_url = ui_url.rstrip("/")
         self._auth = auth
         self._transport = transport
+        self._flows: dict[str, str] = {}
 
     @classmethod
     def from_settings(cls, service: ServiceSettings) -> Prefect:
@@ -85,6 +91,33 @@ class Prefect:
                 fix="Look at the run in the Prefect UI.",
             )
 
+    def troubled(self, now: datetime) -> Sequence[Run]:
+        """Runs that are late, under way, or ended badly within `ENDED_REACH`; whether that is trouble is for
+        `api.core.alerts.runs` to say. An end that a later good run of its flow has put right is left out."""
+        found = [
+            *self._runs(Phase.LATE, {"state": {"name": {"any_": ["Late"]}}}),
+            *self._runs(Phase.WAITING, {"state": {"type": {"any_": ["PENDING", "CANCELLING"]}}}),
+            *self._runs(Phase.RUNNING, {"state": {"type": {"any_": ["RUNNING"]}}}),
+        ]
+        ended = {"end_time": {"after_": (now - ENDED_REACH).isoformat()}}
+        dead = self._runs(Phase.DEAD, {"state": {"name": {"any_": ["Crashed", "Failed"]}}} | ended)
+        return [*found, *(run for run in dead if not self._went_well_since(run))]
+
+    def _went_well_since(self, run: Run) -> bool:
+        since = {"state": {"type": {"any_": ["COMPLETED"]}}, "end_time": {"after_": run.since.isoformat()}}
+        asked = {"flow_runs": since, "flows": {"name": {"any_": [run.flow]}}}
+        return bool(self._call("POST", "flow_runs/count", "read flow runs", asked))
+
+    def _runs(self, phase: Phase, wanted: Mapping[str, Any]) -> list[Run]:
+        asked = {"flow_runs": dict(wanted), "limit": _MOST_RUNS, "sort": "START_TIME_DESC"}
+        found = self._call("POST", "flow_runs/filter", "read flow runs", asked)
+        return [_run(phase, one, self._flow(one["flow_id"])) for one in found]
+
+    def _flow(self, flow_id: str) -> str:
+        if flow_id not in self._flows:
+            self._flows[flow_id] = str(self._call("GET", f"flows/{flow_id}", "read flow")["name"])
+        return self._flows[flow_id]
+
     def run_url(self, flow_run_id: str) -> str:
         return f"{self._ui_url}/runs/flow-run/{flow_run_id}"
 
@@ -100,9 +133,7 @@ class Prefect:
             transport=self._transport,
         )
 
-    def _call(
-        self, method: str, path: str, operation: str, body: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def _call(self, method: str, path: str, operation: str, body: Mapping[str, Any] | None = None) -> Any:
         import httpx
 
         if not self._base_url:
@@ -125,7 +156,23 @@ class Prefect:
         return _checked(answer, operation)
 
 
-def _checked(answer: httpx.Response, operation: str) -> dict[str, Any]:
+def _run(phase: Phase, document: Mapping[str, Any], flow: str) -> Run:
+    state = document["state"]
+    moment = {Phase.LATE: document.get("expected_start_time"), Phase.DEAD: document.get("end_time")}
+    since = datetime.fromisoformat(moment.get(phase) or state["timestamp"])
+    return Run(
+        id=str(document["id"]),
+        flow=flow,
+        name=str(document["name"]),
+        phase=phase,
+        state=str(state["name"]),
+        since=since,
+        message=" ".join(str(state.get("message") or "").split())[:500],
+        minutely=MINUTELY_TAG in document.get("tags", ()),
+    )
+
+
+def _checked(answer: httpx.Response, operation: str) -> Any:
     if answer.is_success:
         return answer.json()
     if answer.status_code >= 500 or answer.status_code == 429:

@@ -1,10 +1,12 @@
 """The thin Prefect client, against a server that answers as Prefect does."""
 
 import json
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
+from api.core.alerts.runs import Phase
 from api.core.errors import ProviderError, Rejected, TimedOut, Unavailable
 from api.providers.orchestration.prefect import Prefect
 
@@ -61,3 +63,39 @@ def test_away_and_silent() -> None:
         client(httpx.MockTransport(hang)).start("a/b", {}, "k")
     with pytest.raises(Unavailable, match="FIRSTUSER_PREFECT_API_URL"):
         Prefect("", "", None).start("a/b", {}, "k")
+
+
+def test_runs_in_trouble_come_with_their_flow_unless_a_later_one_put_it_right() -> None:
+    def one(name: str, state: str, **more: object) -> dict[str, object]:
+        said = {"name": state, "timestamp": "2026-11-24T12:00:00Z", "message": "a\n b"}
+        return {"id": name, "name": name, "flow_id": "f", "state": said, "tags": ["minutely"], **more}
+
+    answers: dict[str, list[dict[str, object]]] = {
+        "Late": [one("late", "Late", expected_start_time="2026-11-24T11:58:00Z")],
+        "PENDING": [one("taken", "Submitting")],
+        "RUNNING": [one("busy", "Running")],
+        "Crashed": [
+            one("dead", "Crashed", end_time="2026-11-24T11:59:00Z"),
+            one("mended", "Crashed", end_time="2026-11-24T11:00:00Z"),
+        ],
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/flows/f":
+            return httpx.Response(200, json={"name": "sweep"})
+        asked = json.loads(request.content)
+        if request.url.path.endswith("/count"):
+            good_since = asked["flow_runs"]["end_time"]["after_"]
+            assert asked["flows"] == {"name": {"any_": ["sweep"]}}
+            return httpx.Response(200, json=int(good_since.startswith("2026-11-24T11:00")))
+        (wanted,) = asked["flow_runs"]["state"].values()
+        return httpx.Response(200, json=answers[wanted["any_"][0]])
+
+    found = client(httpx.MockTransport(answer)).troubled(datetime(2026, 11, 24, 12, tzinfo=UTC))
+    assert [(run.name, run.phase, run.since.minute) for run in found] == [
+        ("late", Phase.LATE, 58),
+        ("taken", Phase.WAITING, 0),
+        ("busy", Phase.RUNNING, 0),
+        ("dead", Phase.DEAD, 59),
+    ]
+    assert {(run.flow, run.minutely, run.message) for run in found} == {("sweep", True, "a b")}
