@@ -11,13 +11,12 @@ from datetime import timedelta
 
 import anyio
 import structlog
-from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from api.core.alerts import runs, service
 from api.core.clock import Clock
 from api.core.errors import FirstUserError
-from api.db.engine import DATABASE_ERRORS
+from api.db.engine import DATABASE_ERRORS, Session
 from api.http.background import beside
 from api.providers.orchestration.prefect import Prefect
 

@@ -20,8 +20,8 @@ LOOP = "prefect"
 SILENCE = timedelta(minutes=2)
 LATE_AFTER = timedelta(minutes=3)
 STUCK_AFTER = timedelta(hours=4)
-MINUTELY_STUCK_AFTER = timedelta(minutes=15)
-"""An automation cancels it after ten."""
+MINUTELY_STUCK_AFTER = timedelta(minutes=5)
+"""An automation cancels it after ten, and that ends the alert."""
 WAITING_STUCK_AFTER = timedelta(minutes=10)
 """Handed to a worker that never began it, or told to end and still there."""
 ENDED_REACH = timedelta(hours=1)
