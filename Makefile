@@ -50,7 +50,7 @@ check: $(READY) ## ruff, import-linter, bandit, known vulnerabilities, leaked se
 	@$(BIN)/pyright
 
 crash: $(READY) ## Kill every flow at every place it passes (half an hour)
-	@CRASH_EVERY=1 $(BIN)/python -m pytest -s tests/crash/test_every_flow.py
+	@CRASH_EVERY=1 $(BIN)/python -m pytest -s tests/crash/test_every_flow.py tests/crash/test_rotation_killed.py
 
 bench: $(READY) load ## Measure against peers and limits; writes var/bench/ (JSON, a table, pictures)
 	@$(BIN)/firstuser bench

@@ -37,21 +37,40 @@ SLUG = "northwind"
 BASE_URL = "http://127.0.0.1:8000"
 DATA_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 SESSION_SECRET = "a session secret that is long enough"
+_TEMPLATE, _MIGRATING = "migrated", "migrating"
 WIDGET_SECRET = "a widget secret that is long enough!"
 
 
-def new_database(cluster: Cluster) -> str:
+def new_database(cluster: Cluster, name: str = "") -> str:
     """A migrated database of its own; the URL connects as its owner."""
-    name = f"product_{secrets.token_hex(4)}"
+    name = name or f"product_{secrets.token_hex(4)}"
     with psycopg.connect(cluster.dsn(roles.ADMIN, "postgres"), autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(roles.OWNER))
+        found = connection.execute("select from pg_database where datname = %s", [_TEMPLATE]).fetchone()
+        if found is None:
+            _create(connection, _MIGRATING)
+            _open_to_owner(cluster, _MIGRATING)
+            migrate.upgrade(cluster.dsn(roles.OWNER, _MIGRATING))
+            connection.execute(
+                sql.SQL("alter database {} rename to {}").format(
+                    *map(sql.Identifier, (_MIGRATING, _TEMPLATE))
+                )
+            )
+        _create(connection, name, _TEMPLATE)
+    _open_to_owner(cluster, name)
+    return cluster.dsn(roles.OWNER, name)
+
+
+def _create(connection: psycopg.Connection, name: str, template: str = "template1") -> None:
+    connection.execute(
+        sql.SQL("create database {} owner {} template {}").format(
+            *map(sql.Identifier, (name, roles.OWNER, template))
         )
+    )
+
+
+def _open_to_owner(cluster: Cluster, name: str) -> None:
     with psycopg.connect(cluster.dsn(roles.ADMIN, name)) as connection:
         roles.ensure_privileges(connection, name)
-    url = cluster.dsn(roles.OWNER, name)
-    migrate.upgrade(url)
-    return url
 
 
 @pytest.fixture(scope="session")

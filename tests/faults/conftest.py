@@ -6,10 +6,21 @@ from api.db.engine import Engine
 from tests.api.core.drills.conftest import engine
 from tests.api.providers.conftest import s3_settings
 from tests.api.providers.databases.conftest import damaged, database, history, name
+from tests.clusters import cluster, cluster_settings, cluster_state
 from tests.crash.world import World
 from tests.faults.drills import beat
 
-__all__ = ["damaged", "database", "engine", "history", "name", "s3_settings"]
+__all__ = [
+    "cluster",
+    "cluster_settings",
+    "cluster_state",
+    "damaged",
+    "database",
+    "engine",
+    "history",
+    "name",
+    "s3_settings",
+]
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from api.db import migrate
 from api.db.engine import Engine, make_engine
 from api.providers.databases.embedded.cluster import Cluster
+from tests.product import new_database
 
 numbers = count()
 
@@ -29,9 +29,7 @@ INSERT INTO presence (integration_id, external_user_id, last_seen, status)
 @pytest.fixture
 def engine(cluster: Cluster) -> Iterator[Engine]:
     name = f"drills_{next(numbers)}"
-    with psycopg.connect(cluster.dsn("admin", "postgres"), autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} OWNER firstuser_owner")
-    migrate.upgrade(cluster.dsn("owner", name))
+    new_database(cluster, name)
     made = make_engine(cluster.dsn("admin", name))
     with made.begin() as connection:
         connection.execute(text(ROWS))

@@ -19,6 +19,9 @@ from api.providers.databases.embedded.cluster import Cluster
 from api.providers.databases.embedded.provider import EmbeddedDatabase
 from api.providers.stores.directory import DirectoryStore
 from api.settings import Settings
+from tests.clusters import cluster, cluster_settings, cluster_state
+
+__all__ = ["cluster", "cluster_settings", "cluster_state"]
 
 ROWS = 20
 
