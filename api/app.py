@@ -34,33 +34,7 @@ from api.db.engine import make_engine, session_scope
 from api.db.hot import HotConnections
 from api.db.listening import Listener
 from api.following import turn
-from api.http import (
-    alerts,
-    auth,
-    drill_inbox,
-    entries,
-    errors,
-    features,
-    founder,
-    founder_chat,
-    founder_integrations,
-    founder_sessions,
-    grants,
-    integration,
-    live_stream,
-    metrics,
-    ops,
-    people,
-    preflights,
-    probes,
-    static,
-    waitlist_start,
-    watcher_reports,
-    webhook_deliveries,
-    webhooks,
-    widget_chat,
-    widget_tokens,
-)
+from api.http import errors, static, widget_chat
 from api.http.alert_loop import AlertLoop
 from api.http.chat_feed import ChatFeed
 from api.http.cookies import Cookies
@@ -72,33 +46,11 @@ from api.http.hot_calls import HotCalls
 from api.http.live_counts import LiveCounts
 from api.http.live_feed import LiveFeed, look_with
 from api.http.middleware import BodyLimit, RequestContext, SameOrigin, origin_of
-from api.http.pages import (
-    account,
-    acknowledge,
-    dashboard,
-    deliveries,
-    duty,
-    integrate,
-    joining,
-    live,
-    ops_alerts,
-    ops_evidence,
-    ops_incidents,
-    ops_secrets,
-    person,
-    public,
-    visits,
-    waitlist,
-    widget,
-)
-from api.http.pages import chat as chat_pages
-from api.http.pages import ops as ops_pages
-from api.http.pages import preflight as preflight_pages
-from api.http.pages import webhooks as webhook_pages
 from api.http.proof_of_work import Proofs
 from api.http.rate_limits import Buckets, RateLimits
 from api.http.readiness import Readiness
 from api.http.recent import Recent
+from api.http.routers import ROUTERS
 from api.http.run_loop import RunLoop
 from api.http.sampler import Sampler
 from api.http.services import Services
@@ -115,55 +67,6 @@ from api.settings.rings import DATA_KEY, DATABASE, SESSION, WEBHOOK, WIDGET, rin
 HOT_CONNECTIONS = 5
 HOME_NUMBERS_S = 5.0
 MEASURED_S = 5.0
-
-ROUTERS = (
-    probes.router,
-    metrics.router,
-    auth.router,
-    integration.router,
-    integration.exchanges,
-    waitlist_start.router,
-    grants.router,
-    widget_tokens.router,
-    widget_chat.router,
-    founder.router,
-    founder_chat.router,
-    founder_integrations.router,
-    live_stream.router,
-    founder_sessions.router,
-    entries.router,
-    webhooks.partners,
-    webhooks.founders,
-    webhook_deliveries.router,
-    features.router,
-    people.router,
-    ops.router,
-    preflights.router,
-    alerts.router,
-    watcher_reports.router,
-    acknowledge.router,
-    public.router,
-    drill_inbox.router,
-    joining.router,
-    visits.router,
-    dashboard.router,
-    live.router,
-    widget.router,
-    chat_pages.router,
-    webhook_pages.router,
-    deliveries.router,
-    integrate.router,
-    waitlist.router,
-    account.router,
-    ops_pages.router,
-    ops_secrets.router,
-    ops_evidence.router,
-    ops_alerts.router,
-    ops_incidents.router,
-    preflight_pages.router,
-    duty.router,
-    person.router,
-)
 
 
 def production_app() -> FastLane:

@@ -13,7 +13,7 @@ _STYLE = (
     ":root{color-scheme:light dark}"
     "body{font:15px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem}"
     "table{border-collapse:collapse}td,th{border-bottom:1px solid #8886;padding:.3rem .8rem .3rem 0;"
-    "text-align:left}img{max-width:100%;border-radius:.4rem}"
+    "text-align:left}td:first-child{white-space:nowrap}img{max-width:100%;border-radius:.4rem}"
 )
 
 

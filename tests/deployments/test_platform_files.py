@@ -14,7 +14,7 @@ import yaml
 from pydantic import SecretStr
 from starlette.routing import Route
 
-from api.app import ROUTERS
+from api.http.routers import ROUTERS
 from api.settings import GROUPS
 from api.settings.twelve import TWELVE
 from deployments.commands import deploy as deploy_commands

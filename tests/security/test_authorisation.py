@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from api.app import ROUTERS
+from api.http.routers import ROUTERS
 from tests.security.conftest import Ground
 from tests.security.decisions import DECISIONS, Decision, For
 

@@ -18,8 +18,8 @@ import pytest
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
-from api.app import ROUTERS
 from api.http.problems import CODES, MEDIA_TYPE, ProblemBody
+from api.http.routers import ROUTERS
 from tests.product import DATA_KEY, SESSION_SECRET, WIDGET_SECRET
 from tests.security.conftest import Ground
 from tests.security.decisions import DECISIONS, Decision

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from api.core.access import queries
+from api.core.access import start_queries
 
 LIFETIME = timedelta(minutes=5)
 KEPT = timedelta(days=1)
@@ -29,7 +29,7 @@ def issue(
 ) -> str:
     """A fresh code for an accepted entry, never to be seen again here."""
     code = secrets.token_urlsafe(32)
-    queries.add_code(
+    start_queries.add_code(
         session,
         {
             "code_sha256": digest(code),
@@ -51,4 +51,4 @@ def digest(code: str) -> bytes:
 
 def forget(session: Session, now: datetime) -> int:
     """Removes codes that ended long ago; returns how many."""
-    return queries.forget_codes(session, now - KEPT)
+    return start_queries.forget_codes(session, now - KEPT)

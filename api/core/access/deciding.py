@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from api.core import audit
-from api.core.access import entries, queries, waitlist
+from api.core.access import entries, entry_queries, waitlist
 from api.core.access.waitlist import STATUS, Action
 
 Result = Literal["decided", "unchanged", "conflict", "not_found"]
@@ -37,8 +37,8 @@ def decide_many(
 ) -> Sequence[Outcome]:
     """One outcome for each distinct id, in the order given."""
     distinct = list(dict.fromkeys(ids))
-    before = queries.hold(session, space_id, distinct)
-    decided = set(queries.decide(session, before.keys(), STATUS[action], now))
+    before = entry_queries.hold(session, space_id, distinct)
+    decided = set(entry_queries.decide(session, before.keys(), STATUS[action], now))
     _note(session, founder_id, space_id, action, sorted(decided), now)
     return [Outcome(one, _result(one in decided, before.get(one), action)) for one in distinct]
 
@@ -47,8 +47,8 @@ def decide_first(
     session: Session, founder_id: str, space_id: str, action: Action, number: int, now: datetime
 ) -> Sequence[Outcome]:
     """The next `number` in line, in its order; those that another call is deciding on are passed over."""
-    held = queries.next_in_line(session, space_id, number)
-    decided = set(queries.decide(session, held, STATUS[action], now))
+    held = entry_queries.next_in_line(session, space_id, number)
+    decided = set(entry_queries.decide(session, held, STATUS[action], now))
     _note(session, founder_id, space_id, action, sorted(decided), now)
     return [Outcome(one, "decided") for one in held if one in decided]
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from api.core.access import queries
+from api.core.access import entry_queries, queries
 from api.core.access.models import Entry
 from api.core.crypto import Vault
 from api.core.errors import NotFound, Refused
@@ -47,7 +47,7 @@ class EntryPage:
 def view(session: Session, vault: Vault, founder_id: str, entry_id: str) -> EntryView:
     """Raises `NotFound`, for another founder's entry as for none."""
     found = owned(session, founder_id, entry_id)
-    place = queries.position(session, found.id)
+    place = entry_queries.position(session, found.id)
     return _views(vault, [found], {found.id: place} if place else {})[0]
 
 
@@ -56,11 +56,11 @@ def page(
 ) -> EntryPage:
     """Of one status: in the order of the line. Of all: newest first. Raises `Refused` for a foreign place."""
     if status is None:
-        found = queries.entries_by_age(session, space_id, _age(after) if after else None, limit + 1)
+        found = entry_queries.entries_by_age(session, space_id, _age(after) if after else None, limit + 1)
         positions = _positions(session, found[:limit])
     else:
         line = _place(after) if after else None
-        found = queries.entries_in_line(session, space_id, status, line, limit + 1)
+        found = entry_queries.entries_in_line(session, space_id, status, line, limit + 1)
         positions = _counted_on(session, found[:limit])
     shown, more = found[:limit], len(found) > limit
     return EntryPage(_views(vault, shown, positions), _key(shown[-1], status) if more else None)
@@ -69,18 +69,18 @@ def page(
 def search(session: Session, vault: Vault, space_id: str, words: str, limit: int) -> Sequence[EntryView]:
     """Those whose e-mail, phone or user id this is, as a whole: what is sealed has no parts."""
     indexes = [index for form in _forms(words) for index in vault.indexes(form)]
-    found = queries.entries_like(session, space_id, words.strip(), indexes, limit)
+    found = entry_queries.entries_like(session, space_id, words.strip(), indexes, limit)
     return _views(vault, found, _positions(session, found))
 
 
 def waiting(session: Session, space_id: str) -> int:
     """How many wait. Costs the same however many that are."""
-    return queries.waiting(session, space_id)
+    return entry_queries.waiting(session, space_id)
 
 
 def owned(session: Session, founder_id: str, entry_id: str) -> Entry:
     """Raises `NotFound`."""
-    found = queries.entry(session, entry_id)
+    found = entry_queries.entry(session, entry_id)
     if found is None or queries.owner_of(session, found.space_id) != founder_id:
         raise NotFound(f"There is no entry {entry_id!r}.", fix="Check the id, and who is signed in.")
     return found
@@ -93,12 +93,12 @@ def _forms(words: str) -> set[str]:
 
 def _positions(session: Session, found: Sequence[Entry]) -> Mapping[str, int]:
     waiting = [entry.id for entry in found if entry.status == "waiting"]
-    return queries.positions(session, waiting) if waiting else {}
+    return entry_queries.positions(session, waiting) if waiting else {}
 
 
 def _counted_on(session: Session, line: Sequence[Entry]) -> Mapping[str, int]:
     """A page of the line counts on from the place of its first."""
-    first = queries.position(session, line[0].id) if line else None
+    first = entry_queries.position(session, line[0].id) if line else None
     return {entry.id: first + place for place, entry in enumerate(line)} if first else {}
 
 

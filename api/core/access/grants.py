@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from api.core import audit
-from api.core.access import queries
+from api.core.access import grant_queries
 from api.core.errors import NotFound
 
 
@@ -22,7 +22,7 @@ class GrantView:
 
 def view(session: Session, integration_id: str, grant_id: str) -> GrantView:
     """Raises `NotFound`, for another integration's grant as for none."""
-    found = queries.grant_with_entry(session, grant_id)
+    found = grant_queries.grant_with_entry(session, grant_id)
     if found is None or found[0].integration_id != integration_id:
         raise NotFound("There is no such grant.", fix="Check the id, and whose key it is.")
     grant, entry = found
@@ -34,6 +34,6 @@ def view(session: Session, integration_id: str, grant_id: str) -> GrantView:
 def revoke(session: Session, integration_id: str, grant_id: str, now: datetime) -> GrantView:
     """The grant as it is from now on; one that has ended before stays as it was. Raises `NotFound`."""
     view(session, integration_id, grant_id)
-    if queries.revoke_grant(session, grant_id, now):
+    if grant_queries.revoke_grant(session, grant_id, now):
         audit.record(session, integration_id, "grants.revoke", grant_id, now)
     return view(session, integration_id, grant_id)

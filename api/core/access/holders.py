@@ -6,7 +6,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from api.core.access import queries
+from api.core.access import entry_queries, grant_queries
 from api.core.access.models import Entry, Grant, Integration
 from api.core.errors import Conflict, Refused
 
@@ -34,7 +34,7 @@ class Person:
 
 def of_user(session: Session, integration_id: str, external_user_id: str) -> Holder:
     """Raises `Conflict` `no_active_grant`, for users nobody knows as for those whose grant was revoked."""
-    found = queries.active_grant_of_user(session, integration_id, external_user_id)
+    found = grant_queries.active_grant_of_user(session, integration_id, external_user_id)
     if found is None:
         raise Conflict(
             "This user has no access.",
@@ -46,13 +46,13 @@ def of_user(session: Session, integration_id: str, external_user_id: str) -> Hol
 
 def of_grant(session: Session, grant_id: str) -> Holder | None:
     """None for a grant that is gone altogether."""
-    found = queries.grant_with_entry(session, grant_id)
+    found = grant_queries.grant_with_entry(session, grant_id)
     return _holder(*found) if found else None
 
 
 def anyone_with_origin(session: Session) -> tuple[Holder, str] | None:
     """Somebody with access to a product that shows the widget, and where it does."""
-    found = queries.grant_with_origin(session)
+    found = grant_queries.grant_with_origin(session)
     return (_holder(found[0], found[1]), found[2]) if found else None
 
 
@@ -60,13 +60,13 @@ def people(session: Session, entry_ids: Collection[str]) -> Mapping[str, Person]
     """Who is behind the entries, by their ids."""
     return {
         entry.id: Person(entry.user_id, entry.external_user_id)
-        for entry in queries.entries(session, entry_ids)
+        for entry in entry_queries.entries(session, entry_ids)
     }
 
 
 def revoked(session: Session, grant_ids: Collection[str]) -> frozenset[str]:
     """Those of the grants that do not stand any more."""
-    return frozenset(grant_ids) - queries.standing_grants(session, grant_ids)
+    return frozenset(grant_ids) - grant_queries.standing_grants(session, grant_ids)
 
 
 def check_origin(integration: Integration, origin: str) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from api.core.access import milestones, queries
+from api.core.access import entry_queries, grant_queries, milestones, queries
 from api.core.access.models import Integration, Space
 from api.core.errors import NotFound
 
@@ -78,8 +78,8 @@ def public_space(session: Session, slug: str) -> SpaceRef | None:
 
 def standing(session: Session, space: SpaceRef) -> Standing:
     """What anybody may know."""
-    access = queries.grant_counts(session, space.integration_ids)[1]
-    return Standing(queries.waiting(session, space.id), access)
+    access = grant_queries.grant_counts(session, space.integration_ids)[1]
+    return Standing(entry_queries.waiting(session, space.id), access)
 
 
 def integration(session: Session, founder_id: str, integration_id: str) -> Integration:
@@ -127,7 +127,7 @@ def joined_per_day(
     """(midnight UTC, entries) of the last `days` days, oldest first, zeros included."""
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     first = today - timedelta(days=days - 1)
-    counted = dict(queries.joined_per_day(session, space_id, first))
+    counted = dict(entry_queries.joined_per_day(session, space_id, first))
     return [(day, counted.get(day, 0)) for day in (first + timedelta(days=n) for n in range(days))]
 
 
@@ -144,8 +144,8 @@ def _owned(session: Session, founder_id: str, slug: str) -> Space:
 
 def _summary(session: Session, found: Space) -> SpaceSummary:
     integrations = queries.integrations_of(session, found.id)
-    by_status = queries.entry_counts(session, found.id)
-    total, active = queries.grant_counts(session, [integration.id for integration in integrations])
+    by_status = entry_queries.entry_counts(session, found.id)
+    total, active = grant_queries.grant_counts(session, [integration.id for integration in integrations])
     entries = {status: by_status.get(status, 0) for status in ("waiting", "accepted", "rejected")}
     return SpaceSummary(
         id=found.id,

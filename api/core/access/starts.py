@@ -12,7 +12,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from api.core.access import codes, queries, waitlist
+from api.core.access import codes, start_queries, waitlist
 from api.core.access.models import Entry, Integration, WaitlistStart
 from api.core.errors import Conflict, Refused
 from api.core.ids import new_id
@@ -75,7 +75,7 @@ def check_registered(integration: Integration, way: Way) -> None:
 
 def start(session: Session, entry_id: str, integration_id: str, way: Way, now: datetime) -> Started:
     token, start_id, expires_at = secrets.token_urlsafe(32), new_id("wls"), now + LIFETIME
-    queries.add_start(
+    start_queries.add_start(
         session,
         {
             "id": start_id,
@@ -96,7 +96,7 @@ def start(session: Session, entry_id: str, integration_id: str, way: Way, now: d
 
 def visit(session: Session, token: str, mode: Mode, now: datetime) -> Visit | None:
     """None for a token that nobody was given for this mode."""
-    found = queries.start_by_token(session, _digest(token))
+    found = start_queries.start_by_token(session, _digest(token))
     if found is None or found[0].mode != mode:
         return None
     start, entry, integration, space_name = found
@@ -129,7 +129,7 @@ def code(session: Session, of: Visit, now: datetime) -> str:
 
 def forget(session: Session, now: datetime) -> int:
     """Removes starts that ended a while ago, with their codes; returns how many."""
-    return queries.forget_starts(session, now - KEPT)
+    return start_queries.forget_starts(session, now - KEPT)
 
 
 def _digest(token: str) -> bytes:

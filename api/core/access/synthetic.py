@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from api.core.access import integrations, queries
+from api.core.access import grant_queries, integrations, queries
 from api.core.access.integrations import Change
 from api.core.access.models import Integration, Space
 
@@ -63,4 +63,4 @@ def left_behind(session: Session) -> bool:
 
 def people(session: Session) -> Sequence[str]:
     """The user ids of whoever is on its list."""
-    return queries.users_of_space(session, SPACE_ID)
+    return grant_queries.users_of_space(session, SPACE_ID)

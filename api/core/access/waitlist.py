@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
-from api.core.access import queries, rules
+from api.core.access import entry_queries, grant_queries, queries, rules
 from api.core.access.models import Entry, Integration
 from api.core.crypto import Vault
 from api.core.errors import Conflict, NotFound
@@ -60,7 +60,7 @@ def enter(
 
     A referral code that nobody of this space has is passed over. Raises `NotFound`, and `Conflict`
     `onboarding_paused` for someone new while onboarding is paused."""
-    known = queries.entry_of_user(session, integration_id, who.external_user_id)
+    known = entry_queries.entry_of_user(session, integration_id, who.external_user_id)
     if known is not None:
         return known.id, False
     if paused:
@@ -70,8 +70,8 @@ def enter(
             code="onboarding_paused",
         )
     integration = _integration(session, integration_id)
-    ordinal = queries.next_ordinal(session, integration.space_id)
-    known = queries.entry_of_user(session, integration_id, who.external_user_id)
+    ordinal = entry_queries.next_ordinal(session, integration.space_id)
+    known = entry_queries.entry_of_user(session, integration_id, who.external_user_id)
     if known is not None:  # joined by another call while this one waited for its number
         return known.id, False
     return _add(session, vault, integration, who, ordinal, now), True
@@ -89,9 +89,9 @@ def reject(session: Session, entry: Entry, now: datetime) -> bool:
 
 def decide(session: Session, entry_id: str, action: Action, now: datetime) -> bool:
     """Whether this call decided. Raises `Conflict` `already_decided`."""
-    if queries.decide(session, [entry_id], STATUS[action], now):
+    if entry_queries.decide(session, [entry_id], STATUS[action], now):
         return True
-    known = queries.status_of(session, entry_id)
+    known = entry_queries.status_of(session, entry_id)
     if known == STATUS[action]:
         return False
     raise Conflict(
@@ -103,19 +103,19 @@ def decide(session: Session, entry_id: str, action: Action, now: datetime) -> bo
 
 def oldest_waiting(session: Session, integration_id: str, limit: int) -> Sequence[Entry]:
     """The next ones in line, held for this transaction."""
-    return queries.oldest_waiting(session, _integration(session, integration_id), limit)
+    return entry_queries.oldest_waiting(session, _integration(session, integration_id), limit)
 
 
 def user_of_email(
     session: Session, vault: Vault, integration_id: str, email: str, beginning: str
 ) -> str | None:
     """Who is on the list with the address, of those whose `external_user_id` begins so."""
-    return queries.user_of_email(session, integration_id, vault.indexes(email), beginning)
+    return entry_queries.user_of_email(session, integration_id, vault.indexes(email), beginning)
 
 
 def entry(session: Session, entry_id: str) -> Entry:
     """Raises `NotFound`."""
-    found = queries.entry(session, entry_id)
+    found = entry_queries.entry(session, entry_id)
     if found is None:
         raise NotFound(f"There is no entry {entry_id!r}.", fix="Check the id.")
     return found
@@ -123,15 +123,15 @@ def entry(session: Session, entry_id: str) -> Entry:
 
 def position(session: Session, entry_id: str) -> int | None:
     """The place in line, from 1; None for one who does not wait. Costs the same however long the line is."""
-    return queries.position(session, entry_id)
+    return entry_queries.position(session, entry_id)
 
 
 def newest(session: Session, space_id: str, limit: int) -> Sequence[Entry]:
-    return queries.newest_entries(session, space_id, limit)
+    return entry_queries.newest_entries(session, space_id, limit)
 
 
 def users_with_grant(session: Session, integration_id: str, limit: int) -> Sequence[str]:
-    return queries.users_with_grant(session, integration_id, limit)
+    return grant_queries.users_with_grant(session, integration_id, limit)
 
 
 def _add(
@@ -139,14 +139,14 @@ def _add(
 ) -> str:
     """The referrer first: counters of blocks are locked from the front of the line to its end."""
     referrer = (
-        queries.by_referral_code(session, integration.space_id, who.referral_code)
+        entry_queries.by_referral_code(session, integration.space_id, who.referral_code)
         if who.referral_code
         else None
     )
     if referrer is not None:
-        queries.move_up(session, referrer.id, rules.RANKS_PER_REFERRAL, rules.MOST_REFERRALS)
+        entry_queries.move_up(session, referrer.id, rules.RANKS_PER_REFERRAL, rules.MOST_REFERRALS)
     entry_id = new_id("wle")
-    queries.add_entry(
+    entry_queries.add_entry(
         session,
         {
             "id": entry_id,

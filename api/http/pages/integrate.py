@@ -7,7 +7,6 @@ A key or secret is in the page that answers its making, and in no other.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from secrets import token_urlsafe
 from typing import Annotated, Any, Literal
@@ -22,17 +21,12 @@ from api.core.access.models import Integration
 from api.core.errors import Conflict, FirstUserError, ProviderError, Refused
 from api.core.founders.service import FounderView
 from api.core.idempotency.service import Call
-from api.core.keys.rules import WORKING
-from api.core.keys.service import KeyView
-from api.core.rotation.kinds import SWITCHED
-from api.core.rotation.steps import Step
-from api.core.webhooks.secrets import SecretView
 from api.db.engine import Session
-from api.http import founder_integrations, integration_setup
+from api.http import integration_changes, integration_setup
 from api.http.deps import At, RecentlyProven, SignedIn
-from api.http.founder_integrations import RotateIn
 from api.http.idempotency import Answer, Once
-from api.http.pages import snippets, spaces
+from api.http.integration_shapes import RotateIn
+from api.http.pages import credentials, snippets, spaces
 from api.http.pages.rendering import render
 from api.http.pages.spaces import Slug
 from api.http.services import Services
@@ -45,8 +39,6 @@ GRACES = (
     (604800, "for 7 more days"),
     (0, "no longer: it ends now"),
 )
-_STILL_USED = "Still in use since the rotation: put the new key in place before this one ends."
-_UNUSED = "Not used since the rotation."
 Text = Annotated[str, Form(max_length=2000)]
 Token = Annotated[str, Form(min_length=1, max_length=100)]
 Grace = Annotated[int, Form()]
@@ -72,46 +64,6 @@ class Said:
         return 409 if isinstance(self.problem, Conflict) else 422
 
 
-@dataclass(frozen=True, slots=True)
-class Overlap:
-    """An old webhook secret that still works: when the new one was last tried alone, and how it went."""
-
-    tried_at: datetime | None = None
-    ok: bool = False
-    observed: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """A key or secret in the list; `hint` says of one that is ending whether it is still in use."""
-
-    id: str
-    label: str
-    state: str
-    created_at: datetime
-    last_used_at: datetime | None
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    in_use: bool = False
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Newest first. `first` while there has never been any."""
-
-    working: Sequence[Credential]
-    earlier: Sequence[Credential]
-
-    @property
-    def first(self) -> bool:
-        return not self.working and not self.earlier
-
-    @property
-    def ending(self) -> Credential | None:
-        return next((one for one in self.working if one.state == "ending"), None)
-
-
 @router.get("")
 def first(request: Request, at: At, who: SignedIn, slug: Slug = None) -> Response:
     """The space's first integration."""
@@ -127,7 +79,7 @@ def create(
         space = spaces.choose(session, who, slug).space
     if space is None:
         return _first(request, at, who, slug)
-    act = partial(founder_integrations.creating, at=at, who=who, slug=space.slug, name=name)
+    act = partial(integration_changes.creating, at=at, who=who, slug=space.slug, name=name)
     try:
         made = _once(request, at, who, token, act)
     except (Refused, Conflict) as error:
@@ -209,7 +161,7 @@ def rotate_secret(
 @router.post("/{integration_id}/secrets/try")
 def try_secret(request: Request, at: At, who: SignedIn, integration_id: str) -> Response:
     try:
-        founder_integrations.trying_secret(at, who, integration_id)
+        integration_changes.trying_secret(at, who, integration_id)
     except (Conflict, ProviderError) as error:
         return _again(request, at, who, integration_id, Said("try", error))
     return _back(integration_id)
@@ -218,7 +170,7 @@ def try_secret(request: Request, at: At, who: SignedIn, integration_id: str) -> 
 @router.post("/{integration_id}/keys/{key_id}/revoke")
 def revoke_key(request: Request, at: At, who: RecentlyProven, integration_id: str, key_id: str) -> Response:
     try:
-        founder_integrations.revoke(at, who, integration_id, key_id)
+        integration_changes.revoke(at, who, integration_id, key_id)
     except Conflict as error:
         return _again(request, at, who, integration_id, Said("key", error))
     return _back(integration_id)
@@ -229,7 +181,7 @@ def revoke_secret(
     request: Request, at: At, who: RecentlyProven, integration_id: str, secret_id: str
 ) -> Response:
     try:
-        founder_integrations.revoke_signing(at, who, integration_id, secret_id)
+        integration_changes.revoke_signing(at, who, integration_id, secret_id)
     except Conflict as error:
         return _again(request, at, who, integration_id, Said("secret", error))
     return _back(integration_id)
@@ -242,7 +194,7 @@ def _apply(
     try:
         with at.transaction() as session:
             found = access.integration(session, who.id, integration_id)
-            founder_integrations.note(session, at, who, integration_id, act(session, found))
+            integration_changes.note(session, at, who, integration_id, act(session, found))
     except (Refused, Conflict) as error:
         return _again(request, at, who, integration_id, Said(form, error, typed))
     return _back(integration_id)
@@ -261,7 +213,7 @@ def _rotate(
     """The page with the new key or secret in it; or with why there is none."""
     if grace not in dict(GRACES):
         return _again(request, at, who, integration_id, Said(form, Refused("Choose one of the times.")))
-    rotating = founder_integrations.rotating_key if form == "key" else founder_integrations.rotating_secret
+    rotating = integration_changes.rotating_key if form == "key" else integration_changes.rotating_secret
     asked = RotateIn(grace_seconds=grace, force=force)
     try:
         made = _once_after(request, at, who, token, partial(rotating, at, who, integration_id, asked))
@@ -322,13 +274,13 @@ def _page(
         "said": said,
         "token": token_urlsafe(16),
         "graces": GRACES,
-        "keys": _keys(setup.keys, at.clock()),
-        "secrets": _secrets(setup.secrets, at.clock()),
+        "keys": credentials.of_keys(setup.keys, at.clock()),
+        "secrets": credentials.of_secrets(setup.secrets, at.clock()),
         "waiting": {
             kind: at.rotations.waiting(f"{name}:{integration_id}")
             for kind, name in (("key", "api_key"), ("secret", "webhook_secret"))
         },
-        "overlap": _overlap(at, f"webhook_secret:{integration_id}"),
+        "overlap": credentials.overlap(at, f"webhook_secret:{integration_id}"),
         "snippets": snippets.of(base_url, setup.integration),
         "try_key": snippets.verify_key(base_url, setup.integration, said.new_key),
         "now": at.clock(),
@@ -354,59 +306,3 @@ def _first(
         "token": token_urlsafe(16),
     }
     return render(request, "integrate_none.html", shown, title="Integrate", status=said.status)
-
-
-def _overlap(at: Services, name: str) -> Overlap | None:
-    """None while no old one is about to end."""
-    found = at.rotations.running(name)
-    if found is None or found.step is not Step.RETIRE:
-        return None
-    tried = [proof for proof in found.proofs if proof["name"] == SWITCHED]
-    last = max(tried, key=lambda proof: proof["at"], default=None)
-    if last is None:
-        return Overlap()
-    return Overlap(datetime.fromisoformat(last["at"]), last["ok"], last["observed"])
-
-
-def _keys(known: Sequence[KeyView], now: datetime) -> Credentials:
-    newest = known[0].created_at if known else now
-    made: list[Credential] = []
-    for key in known:
-        used = key.last_used_at is not None and key.last_used_at > newest
-        said = _STILL_USED if used else _UNUSED
-        made.append(
-            Credential(
-                id=key.id,
-                label=key.masked,
-                state=key.state(now),
-                created_at=key.created_at,
-                last_used_at=key.last_used_at,
-                expires_at=key.expires_at,
-                revoked_at=key.revoked_at,
-                in_use=used,
-                hint=said if key.state(now) == "ending" else "",
-            )
-        )
-    return _sorted(made)
-
-
-def _secrets(known: Sequence[SecretView], now: datetime) -> Credentials:
-    return _sorted(
-        [
-            Credential(
-                id=secret.id,
-                label=secret.id,
-                state=secret.state(now),
-                created_at=secret.created_at,
-                last_used_at=secret.last_used_at,
-                expires_at=secret.expires_at,
-                revoked_at=secret.revoked_at,
-            )
-            for secret in known
-        ]
-    )
-
-
-def _sorted(known: Sequence[Credential]) -> Credentials:
-    working = [one for one in known if one.state in WORKING]
-    return Credentials(working, [one for one in known if one.state not in WORKING])

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from api.core.access import queries
+from api.core.access import entry_queries
 from api.db.engine import make_engine, session_scope
 from api.providers.databases.embedded.cluster import Cluster
 from api.providers.databases.embedded.processes import postmaster_pid
@@ -217,7 +217,7 @@ def _position_seconds(made: Ground, reads: int) -> float:
         for _ in range(_PASSES):
             started = perf_counter()
             for entry_id in asked:
-                queries.position(session, entry_id)
+                entry_queries.position(session, entry_id)
             passes.append((perf_counter() - started) / reads)
     engine.dispose()
     return min(passes)

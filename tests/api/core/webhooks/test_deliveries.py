@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from api.core.access import grants, queries, waitlist
+from api.core.access import entry_queries, grants, waitlist
 from api.core.crypto import Vault
 from api.core.flags import service as flags
 from api.core.flags.rules import FlagKey
@@ -197,7 +197,7 @@ def test_changes_tell_of_themselves_in_their_own_transaction(session: Session, v
     assert "anna" not in "".join(sent.values())
     assert {json.loads(body)["data"]["integration_id"] for body in sent.values()} == {integration}
     assert user_id in sent["access.granted"]
-    assert queries.entry(session, entry_id) is None
+    assert entry_queries.entry(session, entry_id) is None
 
 
 def test_nobody_listens_and_nothing_is_kept(session: Session, vault: Vault) -> None:
