@@ -47,9 +47,16 @@ class PlatformsSettings(Group):
     ecs_staging_cluster: str = Field(default="", validation_alias="ECS_STAGING_CLUSTER")
     ecs_staging_service: str = Field(default="", validation_alias="ECS_STAGING_SERVICE")
 
+    production_services: str = Field(
+        default="", validation_alias="FIRSTUSER_PRODUCTION_SERVICES"
+    )  # all that run with its secrets: the API's first, the worker's last; "" is the API's alone
     deploy_timeout_seconds: float = Field(
         default=900, validation_alias="FIRSTUSER_DEPLOY_TIMEOUT_SECONDS"
     )  # for what a rotation deploys anew
+
+    @property
+    def production_service_list(self) -> list[str]:
+        return [name.strip() for name in self.production_services.split(",") if name.strip()]
 
     @property
     def secret_store_list(self) -> list[str]:

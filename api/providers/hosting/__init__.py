@@ -20,14 +20,14 @@ from api.core.ports import HostingProvider
 from api.providers.hosting.deploys import PlatformService
 from api.providers.hosting.local import LocalHosting
 from api.providers.hosting.platform import STAGING, PlatformHosting
-from api.providers.hosting.services import SERVICES
+from api.providers.hosting.services import SERVICES, others
 from api.settings import Settings
 
 PRODUCTION = "production"
 
 
 def platform_hosting(name: str, settings: Settings) -> PlatformHosting:
-    return PlatformHosting(services(settings, name), urls(settings))
+    return PlatformHosting(services(settings, name), urls(settings), others=others(settings, name))
 
 
 PROVIDERS: dict[str, Callable[[Settings], HostingProvider]] = {

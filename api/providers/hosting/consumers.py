@@ -1,4 +1,5 @@
-"""Rotation on a platform (`api.core.rotation.consumers`): production is deployed anew with what changed."""
+"""Rotation on a platform (`api.core.rotation.consumers`): whatever of production holds what changed is
+deployed anew with it, the API first."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,9 +22,11 @@ class Redeployed:
         return "Look at the service's newest deploy on its platform, deploy it again, then run it again."
 
     def redeploy(self, name: str, mark: str) -> None:
-        """Returns once the deploy is live: only then the processes of before are on their way out."""
+        """Returns once the deploys are live: only then the processes of before are on their way out. The
+        worker is asked for last: its own deploy ends this process, and nobody is behind any more."""
         hosting = self.hosting()
         hosting.wait_live(PRODUCTION, hosting.redeploy(PRODUCTION, mark), self.wait_s)
+        hosting.redeploy_others(name, mark, self.wait_s)
 
     def running_version(self) -> str:
         served = self.hosting().served(PRODUCTION)

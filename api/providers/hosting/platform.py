@@ -7,6 +7,7 @@ there says our mark. Whatever was begun is gone on with: nothing is started twic
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from api.core.errors import Conflict, NotFound, ProviderError, Refused, Rejected, TimedOut
 from api.core.ids import new_id
@@ -23,18 +24,21 @@ PAUSE_S = 2.0
 
 
 class PlatformHosting:
-    """`services` and `urls` (where they answer) by `production` and `staging`."""
+    """`services` and `urls` (where they answer) by `production` and `staging`. `others` run with production's
+    secrets, too, and answer nowhere: the platform alone says whether they run."""
 
     def __init__(
         self,
         services: Mapping[str, PlatformService],
         urls: Mapping[str, str],
         *,
+        others: Mapping[str, PlatformService] = MappingProxyType({}),
         pause_s: float = PAUSE_S,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.name = next(iter(services.values())).name
         self._services = services
+        self._others = others
         self._urls = urls
         self._pause_s = pause_s
         self._sleep = sleep
@@ -59,6 +63,18 @@ class PlatformHosting:
         the same `mark` again it is the same deploy, until that has failed."""
         held = self._service(service).get([MARK]).get(MARK)
         return self._deployed(service, {} if held == mark else {MARK: mark})
+
+    def redeploy_others(self, name: str, mark: str, timeout_s: float) -> None:
+        """One after the other, those that hold the variable `name`; returns once they run. After a kill, some
+        may be deployed once more by the next call."""
+        for service, platform in self._others.items():
+            if name not in platform.variable_names():
+                continue
+            newest = self._newest(platform)
+            going = newest.standing is Standing.WAITING and platform.get([MARK]).get(MARK) == mark
+            if going:
+                platform.go_on()
+            self.wait_live(service, newest.id if going else platform.deploy({MARK: mark}), timeout_s)
 
     def _deployed(self, service: str, changes: Mapping[str, str | None]) -> str:
         """What is on its way, or serves already, is taken for the one that is asked for."""
@@ -108,6 +124,8 @@ class PlatformHosting:
             raise self._never(f"{service}: deploy {ours.id} is {ours.said}, and {serving.id} {serving.said}")
         if serving.standing is not Standing.LIVE:
             return ServiceState(False, "", None), f"{serving.id} is {serving.said}"
+        if service in self._others:
+            return ServiceState(True, ours.id, None, _instead(ours, serving)), ""
         found, state = platform.get([MARK]), seen(self._url(service))
         if not state.healthy:
             return state, state.detail or "readyz is red"
@@ -189,7 +207,7 @@ class PlatformHosting:
     def check_access(self) -> Sequence[Permission]:
         return [
             Permission(f"{service}: {one.what}", one.ok, one.observed, one.fix)
-            for service, platform in self._services.items()
+            for service, platform in {**self._services, **self._others}.items()
             for one in platform.check_access()
         ]
 
@@ -200,7 +218,7 @@ class PlatformHosting:
         return known[0]
 
     def _service(self, service: str) -> PlatformService:
-        found = self._services.get(service)
+        found = self._services.get(service) or self._others.get(service)
         if found is None:
             raise Refused(
                 f"{service} is not configured on {self.name}.",

@@ -12,7 +12,7 @@ from api.providers import http
 from api.providers.hosting.pointing import OWN
 from tests.api.providers.hosting.killing import Killed, killed_after
 from tests.api.providers.hosting.worlds import WORLDS, World, no_wait, world
-from tests.platforms.fake import TOKEN, broken, lost, too_many
+from tests.platforms.fake import TOKEN, broken, lost, on_loopback, too_many
 from tests.platforms.staging import OTHERS
 
 DSN = "postgresql://app:planted-password@copy.example:5432/firstuser"
@@ -210,6 +210,24 @@ def test_a_redeploy_that_failed_is_made_again(at: World) -> None:
         at.hosting.wait_live("production", at.hosting.redeploy("production", "rot-1"), LONG)
     at.hosting.wait_live("production", at.hosting.redeploy("production", "rot-1"), LONG)
     assert at.staging.variables["FIRSTUSER_DEPLOY_ID"] == "rot-1"
+
+
+def test_other_services_run_anew_where_they_hold_what_changed(at: World) -> None:
+    """One that answers nowhere is live when its platform says so."""
+    make, service = WORLDS[at.name]
+    with on_loopback(make()) as there:
+        there.variables = {"SESSION_SECRET": "x"}
+        there.push("1.0")
+        at.hosting._others = {"worker": service(there)}
+        at.hosting.redeploy_others("NOBODY_HAS_IT", "rot-1", LONG)
+        starts: list[str] = []
+        there.on_live = lambda variables, _: starts.append(variables["FIRSTUSER_DEPLOY_ID"])
+        at.hosting.redeploy_others("SESSION_SECRET", "rot-1", LONG)
+        assert starts == ["rot-1"]
+        there.fails = 1
+        with pytest.raises(Rejected, match=r"worker: deploy|failed to start"):
+            at.hosting.redeploy_others("SESSION_SECRET", "rot-2", LONG)
+    assert at.staging.starts == 2, "production's own is another matter"
 
 
 @pytest.mark.parametrize("name", WORLDS)

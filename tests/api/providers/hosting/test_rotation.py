@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,12 +22,14 @@ from api.core.rotation.steps import Mode, State, Step
 from api.db.engine import make_engine, session_scope
 from api.providers.databases.embedded.cluster import Cluster
 from api.providers.hosting.consumers import Redeployed
+from api.providers.secret_stores.variables import HeldStore
 from api.rotating import Rotations
 from api.settings import load
 from api.settings.rings import WEBHOOK
 from tests.api.providers.hosting.killing import Killed, killed_after
-from tests.api.providers.hosting.worlds import World, world
+from tests.api.providers.hosting.worlds import WORLDS, World, world
 from tests.api.providers.secret_stores.test_contract import PLATFORMS, with_platform
+from tests.platforms.fake import on_loopback
 from tests.product import new_database, vault
 
 __all__ = ["vault"]
@@ -66,7 +68,11 @@ def engine(cluster: Cluster) -> Iterator[Engine]:
 
 @contextmanager
 def rotating_on(
-    name: str, engine: Engine, vault: Vault, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    engine: Engine,
+    vault: Vault,
+    monkeypatch: pytest.MonkeyPatch,
+    others: Mapping[str, Any] = MappingProxyType({}),
 ) -> Iterator[tuple[World, Production, Rotations]]:
     with world(name) as at:
         production = Production(engine)
@@ -78,6 +84,8 @@ def rotating_on(
         at.fake.on_live = start
         at.fake.variables[WEBHOOK] = FIRST
         at.fake.push("1.2")
+        for one, service in others.items():
+            at.hosting._others = {**at.hosting._others, one: service}
         _, url, credentials = PLATFORMS[name]
         settings = with_platform(load(), {url: at.fake.url, "secret_stores": name} | credentials)
         monkeypatch.setattr(rotating, "consumers", lambda _: Redeployed(lambda: at.hosting, 20))
@@ -114,6 +122,36 @@ def test_production_is_deployed_anew_for_each_change(
         assert ended.state is State.DONE and production.starts == before + 3
         assert production.variables[WEBHOOK] == value and not production.variables.get(f"{WEBHOOK}_PREVIOUS")
         assert value not in str(ended.proofs)
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_every_service_that_holds_it_gets_it_and_is_deployed_anew(
+    name: str, engine: Engine, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that has it by hand, and a watcher that has not."""
+    make, service = WORLDS[name]
+    with on_loopback(make()) as worker, on_loopback(make()) as watcher:
+        worker.variables |= {WEBHOOK: FIRST}
+        for one in (worker, watcher):
+            one.push("1.0")
+        others = {"worker": service(worker), "watcher": service(watcher)}
+        stores = [HeldStore(one._api, f"{name}, {which}") for which, one in others.items()]
+        known = rotating.secret_stores
+        monkeypatch.setattr(rotating, "secret_stores", lambda settings: [*known(settings), *stores])
+        ran: list[str] = []
+        worker.on_live = lambda variables, _: ran.append(variables.get(WEBHOOK, ""))
+        watcher.on_live = lambda _variables, _release: pytest.fail("it has none of it")
+        with rotating_on(name, engine, vault, monkeypatch, others) as (_, production, made):
+            grace = timedelta(hours=1)
+            found = made.rotate(
+                WEBHOOK, mode=Mode.ASKED, by="test", shown=False, grace=grace, forced=True
+            ).rotation
+            assert found.step is Step.RETIRE and not found.problem, found.problem
+            assert made.end_overlap(found.id, "test").state is State.DONE
+            value = production.variables[WEBHOOK]
+            assert ran == [FIRST, value, value], "accepted, preferred, alone"
+            assert worker.variables[WEBHOOK] == value and not worker.variables.get(f"{WEBHOOK}_PREVIOUS")
+            assert WEBHOOK not in watcher.variables
 
 
 @pytest.mark.parametrize("name", PLATFORMS)

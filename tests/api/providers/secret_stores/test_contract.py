@@ -93,6 +93,13 @@ def test_stores_are_made_from_settings_and_say_what_is_missing() -> None:
             secret_store(settings, name)
 
 
+def test_each_service_of_production_has_a_store_of_its_own() -> None:
+    services = {"secret_stores": "render, ssm", "production_services": "srv-api, srv-watcher,srv-worker"}
+    given = {"render_api_key": SecretStr(TOKEN), "render_service_id": "srv-of-whoever-asks"}
+    found = secret_stores(with_platform(load(), services | given))
+    assert [one.name for one in found] == ["render", "render, srv-watcher", "render, srv-worker", "ssm"]
+
+
 def stages(store: SecretStore, name: str = NAME) -> dict[Stage, int]:
     return {one.stage: one.version for one in store.describe(name)}
 
