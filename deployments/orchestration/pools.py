@@ -14,6 +14,7 @@ from typing import Any
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.utilities.schema_tools import validate
 
 from api.core.errors import Conflict, Refused
 
@@ -65,7 +66,8 @@ async def ensure_pool(client: PrefectClient, pool: Pool) -> None:
 
 
 def job_template(stock: dict[str, Any], pool: Pool) -> dict[str, Any]:
-    """The type's own, with our command and defaults. Raises `Refused` for a variable it does not know."""
+    """The type's own, with our command and defaults. Raises `Refused` for a variable that it does not know,
+    or with a value that its worker would not take."""
     variables = stock["variables"]["properties"]
     given: dict[str, Any] = {"command": shlex.join(pool.command), **pool.job_defaults}
     if pool.working_dir is not None:
@@ -74,6 +76,12 @@ def job_template(stock: dict[str, Any], pool: Pool) -> dict[str, Any]:
         raise Refused(
             f"Jobs of type {pool.type} know no {', '.join(unknown)} (FIRSTUSER_WORK_POOL_DEFAULTS).",
             fix=f"Use {', '.join(sorted(variables))}.",
+        )
+    if wrong := validate(given, stock["variables"], ignore_required=True):
+        where = ".".join(str(step) for step in wrong[0].absolute_path)
+        raise Refused(
+            f"Jobs of type {pool.type} do not take this {where}: {wrong[0].message}.",
+            fix="Correct FIRSTUSER_WORK_POOL_DEFAULTS.",
         )
     for name, value in given.items():
         variables[name]["default"] = value

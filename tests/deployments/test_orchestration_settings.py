@@ -1,11 +1,15 @@
 """Work pools by type, and what a Prefect server, its workers and their runs are told."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
+import boto3
 import prefect.server.api
 import pytest
+from moto import mock_aws
+from prefect.utilities.templating import apply_values
 from pydantic import SecretStr, ValidationError
 
 from api.core.errors import Refused
@@ -45,6 +49,65 @@ def test_a_variable_that_the_type_does_not_know_is_refused_with_those_it_knows()
     with pytest.raises(Refused, match="know no imgae") as refused:
         job_template(stock("docker"), Pool("p", "docker", job_defaults={"imgae": "x"}))
     assert "image" in str(refused.value.fix)
+
+
+@pytest.mark.parametrize(
+    ("kind", "defaults", "where"),
+    [
+        ("docker", {"volumes": "/etc/firstuser.env:/run/firstuser.env:ro"}, "volumes"),
+        ("docker", {"env": {"FIRSTUSER_ENV_FILE": 1}}, "env.FIRSTUSER_ENV_FILE"),
+        ("ecs", {"cpu": "256"}, "cpu"),
+        ("ecs", {"launch_type": "LAMBDA"}, "launch_type"),
+    ],
+)
+def test_a_value_that_the_worker_would_not_take_is_refused(
+    kind: Any, defaults: dict[str, Any], where: str
+) -> None:
+    with pytest.raises(Refused, match=f"do not take this {where}"):
+        job_template(stock(kind), Pool("p", kind, job_defaults=defaults))
+
+
+def rendered(kind: Any, defaults: dict[str, Any]) -> dict[str, Any]:
+    """The job of one run, as a worker of the type makes it of the template."""
+    template = job_template(stock(kind), Pool("p", kind, job_defaults=defaults))
+    known = template["variables"]["properties"]
+    values = {name: one["default"] for name, one in known.items() if "default" in one}
+    return apply_values(template["job_configuration"], values)
+
+
+def test_aws_takes_a_run_of_the_stacks_task() -> None:
+    """botocore judges the request, moto runs it: our command, in the task that refers to the secrets."""
+    where = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]}}
+    with mock_aws():
+        ecs = boto3.client(
+            "ecs", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"
+        )
+        ecs.create_cluster(clusterName="firstuser")
+        secret = {
+            "name": "SESSION_SECRET",
+            "valueFrom": "arn:aws:secretsmanager:eu-central-1:1:secret:x-AbCdEf",
+        }
+        container = {"name": "run", "image": "registry/firstuser:1", "memory": 512, "secrets": [secret]}
+        made = ecs.register_task_definition(family="firstuser-run", containerDefinitions=[container])
+        arn = made["taskDefinition"]["taskDefinitionArn"]
+        given = {**ECS, "task_definition_arn": arn, "container_name": "run", "network_configuration": where}
+        job = rendered("ecs", given)
+        asked = job["task_run_request"]
+        (override,) = asked["overrides"]["containerOverrides"]
+        asked["overrides"]["containerOverrides"] = [{**override, "command": shlex.split(job["command"])}]
+        (task,) = ecs.run_task(**asked, networkConfiguration=job["network_configuration"])["tasks"]
+    assert task["taskDefinitionArn"] == arn
+    (override,) = task["overrides"]["containerOverrides"]
+    assert override["command"] == ["python", "-m", "deployments.orchestration.flow_run"]
+    assert "environment" not in override, "the template brings no secret along"
+
+
+def test_docker_gets_the_mounted_file_and_our_command() -> None:
+    job = rendered("docker", {**DOCKER, "env": {"FIRSTUSER_ENV_FILE": "/run/firstuser.env"}})
+    assert job["command"] == "python -m deployments.orchestration.flow_run"
+    assert (job["image"], job["volumes"]) == (DOCKER["image"], DOCKER["volumes"])
+    assert job["env"] == {"FIRSTUSER_ENV_FILE": "/run/firstuser.env"}
+    assert job["privileged"] is False
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"image"'])
