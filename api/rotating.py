@@ -178,14 +178,16 @@ def rotations(
     sender: Callable[[], Sender],
     clock: Clock,
     product: httpx.BaseTransport | None = None,
+    wait: Callable[[float], None] | None = None,
 ) -> Rotations:
-    """`product` carries the calls that prove something, in tests; otherwise they go to PUBLIC_APP_URL."""
+    """`product` carries the calls that prove something, in tests; otherwise they go to PUBLIC_APP_URL.
+    `wait`, seconds, for what takes its time to be proven; without it that is said."""
     base_url = settings.platform.public_app_url.rstrip("/")
     calls = ProductCalls(base_url, product)
     partners = Partners(transaction, vault, messenger, base_url)
     kinds: list[Kind] = [
         ApiKeys(transaction, vault, calls, partners),
-        WebhookSecrets(transaction, vault, sender, partners, clock),
+        WebhookSecrets(transaction, vault, sender, partners, clock, wait),
         *platform_secrets(settings, transaction, vault, calls, clock),
     ]
 

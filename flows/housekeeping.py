@@ -149,8 +149,9 @@ async def forget_runs(before: datetime) -> int:
 
 async def _forget_artifacts(client: PrefectClient, runs: list[UUID]) -> None:
     of_runs = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=runs))
-    for artifact in await client.read_artifacts(artifact_filter=of_runs, limit=_RUNS_AT_ONCE):
-        await client.delete_artifact(artifact.id)
+    while found := await client.read_artifacts(artifact_filter=of_runs, limit=_RUNS_AT_ONCE):
+        for artifact in found:
+            await client.delete_artifact(artifact.id)
 
 
 def prune_now() -> dict[str, int]:

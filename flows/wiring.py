@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from functools import cache, partial
+from time import sleep
 from typing import TYPE_CHECKING
 
 from api import dispatching, evidence_keys
@@ -172,6 +173,7 @@ def rotations() -> Rotations:
         messenger(configured),
         partial(webhook_sender, configured),
         system_clock,
+        wait=sleep,
     )
 
 

@@ -45,13 +45,15 @@ def killed() -> None:
 @dataclass
 class World:
     """`strike` is the number of the call that dies; `between` is run before each call, outside of any
-    transaction. `known` are the secrets that the partner's validator has."""
+    transaction. `known` are the secrets that the partner's validator has, `waited` the seconds that something
+    waited for."""
 
     engine: Engine
     vault: Vault
     now: datetime = NOW
     known: list[str] = field(default_factory=list[str])
     sent: list[OutgoingMessage] = field(default_factory=list[OutgoingMessage])
+    waited: list[float] = field(default_factory=list[float])
     calls: int = 0
     strike: int | None = None
     die: Callable[[], None] = killed
@@ -118,7 +120,9 @@ class World:
         calls = ProductCalls("http://product.test", httpx.MockTransport(self.answer))
         kinds: list[Kind] = [
             ApiKeys(self.transaction, self.vault, calls, partners),
-            WebhookSecrets(self.transaction, self.vault, lambda: self, partners, lambda: self.now),
+            WebhookSecrets(
+                self.transaction, self.vault, lambda: self, partners, lambda: self.now, self.waited.append
+            ),
         ]
         by_name = {kind.kind: kind for kind in kinds}
         return Rotations(Machine(self.transaction, self.alone, by_name, lambda: self.now), self.vault)

@@ -20,6 +20,7 @@ from api.core.rotation import service
 from api.core.rotation.ledger import EVIDENCE_STREAM
 from api.core.rotation.steps import Mode, State, Step
 from api.core.webhooks import secrets
+from api.core.webhooks.lanes import KEYS_END_S
 from tests.api.core.webhooks.places import told
 from tests.crash.rotations import GRACE, Killed, World, done
 from tests.product import NOW, engine, product_url, vault
@@ -113,6 +114,8 @@ def test_a_rotation_from_its_beginning_to_its_end(world: World, kind: str) -> No
         "rotation.handed_over", "rotation.overlap", "rotation.retire", "rotation.refuse",
     ]  # fmt: skip
     assert stages == [(2, "current"), (1, "retired")]
+    held = [KEYS_END_S + 1] if kind == "webhook_secret" else []  # by a dispatcher, from before its end
+    assert world.waited == held
 
 
 def test_killed_at_every_call_and_run_again_it_ends_the_same(world: World, kind: str) -> None:

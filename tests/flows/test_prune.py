@@ -1,9 +1,11 @@
 """The daily prune drops what has ended, and nothing else."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
+import yaml
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
@@ -20,6 +22,7 @@ from tests.api.core.webhooks.places import endpoint_of, told
 from tests.product import SESSION_SECRET, engine, product_url, vault
 from tests.webhooks.dispatching import clear
 
+ROOT = Path(housekeeping.__file__).parents[1]
 __all__ = ["engine", "product_url", "vault"]
 
 
@@ -83,6 +86,15 @@ def test_webhooks_go_after_thirty_days_and_no_sooner(
     assert old not in left[0]
     assert housekeeping.prune_now()["webhooks"] == 0
     clear(engine)
+
+
+def test_runs_are_forgotten_of_those_flows_that_run_every_minute() -> None:
+    """What that does is seen against a real Prefect in `tests/stack/test_forgotten_runs.py`."""
+    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    minutely = {
+        one["name"] for one in deployments for schedule in one["schedules"] if schedule.get("interval") == 60
+    }
+    assert minutely == set(housekeeping.MINUTELY)
 
 
 _KEPT = ("id from webhook_messages", "message_id from webhook_attempts")

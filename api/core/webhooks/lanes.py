@@ -14,7 +14,9 @@ KEYS_GOOD_FOR_S = 1.0
 """Secrets that were read longer ago are read again, for a lane that takes that long."""
 
 KEYS_END_S = 10.0
-"""Nothing is signed by secrets that were read longer ago than that, whatever hinders reading them again."""
+"""Nothing is signed by secrets that were read longer ago than that, whatever hinders reading them again. A
+secret that has ended may sign beside the others for so long, in a process that read it before: a rotation
+waits for that, or says so, when it proves that the old one is refused."""
 
 _LAST_START_S = LEASE.total_seconds() - 25  # an attempt's deadline, and time to settle it
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -19,21 +19,26 @@ from api.core.rotation.kinds import SWITCHED, Current, Proof
 from api.core.rotation.models import RotationRow
 from api.core.rotation.records import RotationView
 from api.core.rotation.steps import Mode
-from api.core.webhooks import events, secrets, signing, succession
+from api.core.webhooks import events, lanes, secrets, signing, succession
 from api.core.webhooks.attempts import Attempt, Sender
 from api.core.webhooks.signing import Verdict
 from api.providers.secret_kinds.partners import Partners, held, integration_of
 
+_HELD = timedelta(seconds=lanes.KEYS_END_S + 1)  # and a moment until its end was committed
+_OTHERS = "; of what was claimed before, for {:.0f} s more, there may be a signature of it beside the new one"
+
 
 @dataclass(frozen=True, slots=True)
 class WebhookSecrets:
-    """`sender` makes one for the loop that runs it."""
+    """`sender` makes one for the loop that runs it. `wait` takes seconds; None where somebody waits for the
+    answer."""
 
     transaction: Callable[[], AbstractContextManager[Session]]
     vault: Vault
     sender: Callable[[], Sender]
     partners: Partners
     clock: Clock
+    wait: Callable[[float], None] | None = None
 
     kind = "webhook_secret"
     held_by_partner = True
@@ -97,7 +102,12 @@ class WebhookSecrets:
         succession.revoke_others(session, integration_id, secret_id, now, row.asked_by)
 
     def refuse(self, rotation: RotationView) -> Sequence[Proof]:
-        """What is signed from now on holds no signature of the old one."""
+        """What is signed from now on holds no signature of the old one. A dispatcher that read it before it
+        ended may hold it still: that is waited for, or said."""
+        held = self._held_s(rotation)
+        if held and self.wait:
+            self.wait(held)
+            held = 0
         integration_id, now = integration_of(rotation.name), self.clock()
         with self.transaction() as session:
             keys = secrets.valid(session, self.vault, integration_id, now)
@@ -110,8 +120,9 @@ class WebhookSecrets:
         sent = signing.headers(keys, message_id, now, body)
         verdict = signing.verify([old], sent, body, now)
         genuine = signing.verify(keys, sent, body, now)
+        observed = f"{verdict.value}{_OTHERS.format(held) if held else ''}"
         return [
-            Proof("the old one is refused", verdict is Verdict.NO_MATCH, Verdict.NO_MATCH, verdict.value),
+            Proof("the old one is refused", verdict is Verdict.NO_MATCH, Verdict.NO_MATCH, observed),
             Proof("the new one signs", genuine is Verdict.GENUINE, Verdict.GENUINE, genuine.value),
         ]
 
@@ -121,6 +132,11 @@ class WebhookSecrets:
     def rolled_back(self, session: Session, row: RotationRow, now: datetime) -> None:
         gone, kept = row.detail["secret_id"], row.detail["previous_secret_id"]
         succession.withdraw(session, integration_of(row.name), gone, kept, now, row.asked_by)
+
+    def _held_s(self, rotation: RotationView) -> float:
+        """For how long a dispatcher may hold the old one yet."""
+        since = self.clock() - rotation.retired_at if rotation.retired_at else timedelta(0)
+        return min(max((_HELD - since).total_seconds(), 0), _HELD.total_seconds())
 
     def _accepted(self, name: str, rotation: RotationView, keys: Sequence[str], required: bool) -> Proof:
         integration_id, now = integration_of(rotation.name), self.clock()
