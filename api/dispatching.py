@@ -13,7 +13,7 @@ from api.core.alerts.catalogue import ENDPOINT, EXHAUSTED, OVERDUE
 from api.core.crypto import Vault, data_keys
 from api.core.flags import service as flags
 from api.core.flags.rules import FlagKey, Values, parse_overrides
-from api.core.webhooks import liveness, replays, standing
+from api.core.webhooks import deliveries, liveness, replays, standing
 from api.core.webhooks.attempts import Sender
 from api.core.webhooks.dispatcher import Ports
 from api.core.webhooks.settling import Settled
@@ -105,7 +105,7 @@ def page(env: str, session: Session, settled: Settled, now: datetime) -> None:
             now=now,
             metadata={
                 "integration_app_id": endpoint.integration_id,
-                "delivery_id": str(one.claimed.id),
+                "delivery_id": deliveries.public_id(one.claimed.id),
                 "attempt": tries,
                 "status": str(status or "none"),
             },

@@ -52,6 +52,7 @@ def test_each_endpoint_is_one_alert_that_lists_all_its_deliveries(
         for row in found:
             listed = [detail for _, detail in views.occurrences(session, row.id)]
             assert len({detail["delivery_id"] for detail in listed}) == row.seen == 5
+            assert all(detail["delivery_id"].startswith("dlv_") for detail in listed)
             assert {detail["attempt"] for detail in listed} == {str(ATTEMPTS)}
             assert {detail["status"] for detail in listed} <= {"500", "501"}
 

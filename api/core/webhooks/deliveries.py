@@ -45,6 +45,11 @@ class AttemptView:
     response: str
 
 
+def public_id(delivery_id: str) -> str:
+    """As pages and the API call it."""
+    return _PREFIX + UUID(delivery_id).hex
+
+
 def page(
     session: Session, endpoint_id: str, state: State | None, behind: str | None, limit: int
 ) -> tuple[Sequence[DeliveryView], str | None]:

@@ -161,6 +161,7 @@ def _delivery(
         "endpoint": endpoint,
         "delivery": found,
         "tries": tries,
+        "held": at.flags.webhook_retries_paused(integration_id, integration.space_id),
         "problem": problem,
         "now": at.clock(),
     }
