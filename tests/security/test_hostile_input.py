@@ -8,7 +8,9 @@ import json
 import os
 import random
 import re
+import socket
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -252,3 +254,48 @@ def _complaint(sent: Sent, answer: httpx.Response) -> str:
 def test_what_breaks_the_promise_is_noticed(answer: httpx.Response) -> None:
     answer.request = httpx.Request("GET", "http://127.0.0.1/api/none")
     assert _complaint(Sent("GET", "/api/none", [], None, "anonymous"), answer)
+
+
+HEARTBEAT = b"POST /api/integration/v1/heartbeat HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x00\xff\x16\x03\x01" * 40,
+        b"GET /\x00 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET http://[::1/app HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /w/%zz%0d%0aX:y HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /app?" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /app HTTP/1.1\r\n" + b"X: y\r\n" * 20_000 + b"\r\n",
+        b"GET /api/healthz HTTP/9.9\r\nHost: x\r\n\r\n",
+        HEARTBEAT + b"Content-Length: -1\r\n\r\n{}",
+        HEARTBEAT + b"Content-Length: 99999999999999999999\r\n\r\n{}",
+        HEARTBEAT
+        + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /app HTTP/1.1\r\n\r\n",
+        HEARTBEAT + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\n{}",
+        HEARTBEAT + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" * 3,
+        HEARTBEAT + b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+        b"GET /api/healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 500,
+    ],
+    ids=lambda sent: f"{len(sent)}-{sent[:16]!r}",
+)
+def test_bytes_that_are_hardly_http_hurt_nobody(ground: Ground, sent: bytes) -> None:
+    """They are answered below 500 or not at all, and the next one is served."""
+    address = urlsplit(ground.served.url)
+    before = len(ground.log.getvalue())
+    with socket.create_connection((str(address.hostname), address.port or 0), timeout=5) as connection:
+        with suppress(OSError):
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+        said = b"".join(_read(connection))
+    assert not re.search(rb"HTTP/1\.1 5\d\d", said), said[:300]
+    assert not TOLD.search(said)
+    assert '"event":"unhandled"' not in ground.log.getvalue()[before:]
+    assert ground.client.get("/api/healthz").status_code == 200
+
+
+def _read(connection: socket.socket) -> Iterator[bytes]:
+    with suppress(OSError):
+        while piece := connection.recv(65536):
+            yield piece
