@@ -36,7 +36,6 @@ LINKED = {
     "drill": ("/app/ops", "a[href^='/app/ops/drills/']"),
     "preflight": ("/app/ops", "a[href^='/app/ops/preflights/pfl_']"),
 }
-MOST_BYTES = 120_000
 RATE, MOST_LIVE = 12.0, 40
 TRAFFIC_S, FAILING_S = 75.0, 4.0
 """Longer than a minute, so that the minute's sample of who is live is taken meanwhile."""

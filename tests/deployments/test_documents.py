@@ -13,7 +13,6 @@ from typer.main import get_command
 
 from deployments import cli
 from deployments.local.environment import setting_names
-from tests.browser.pictures import MOST_BYTES
 from tests.deployments import compose
 from tests.deployments.test_written_commands import fault
 
@@ -24,6 +23,7 @@ PAGES = sorted(
     for page in ROOT.glob(pattern)
     if "node_modules" not in page.parts
 )
+MOST_BYTES = 120_000
 SECTIONS = ["Context", "Decision", "Consequences", "What would change our mind", "Where"]
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FILE = re.compile(r"(?<![\w/.{-])(?:api|flows|deployments|docs|tests|examples)/[\w./-]*\w/?(?![\w/*…-])")
