@@ -1,10 +1,11 @@
-"""ECS for one service, with Parameter Store, as AWS speaks JSON: task definitions, deployments, and roll-outs
-with a circuit breaker that brings the old one back."""
+"""ECS for one service, with Parameter Store and Secrets Manager, as AWS speaks JSON: task definitions,
+deployments, and roll-outs with a circuit breaker that brings the old one back."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from tests.platforms.fake import Asked, FakePlatform, Reply
+from tests.platforms.secrets_manager import FakeSecretsManager, NotThere
 
 REGION, CLUSTER, SERVICE = "eu-central-1", "main", "api"
 _ARN = f"arn:aws:ecs:{REGION}:123456789012"
@@ -35,6 +36,8 @@ class FakeEcs(FakePlatform):
         self.definitions: dict[str, dict[str, Any]] = {}
         self.rollouts: list[Rollout] = []
         self.parameters: dict[str, str] = {}
+        self.manager = FakeSecretsManager()
+        self.references: dict[str, str] = {}  # what the next one pushed is injected with, beside the usual
 
     def push(self, release: str, *, irreversible: bool = False) -> None:
         labels = {"firstuser.migration": "irreversible"} if irreversible else {}
@@ -43,7 +46,10 @@ class FakeEcs(FakePlatform):
             "image": f"{IMAGE}:{release}",
             "essential": True,
             "environment": [{"name": name, "value": value} for name, value in self.variables.items()],
-            "secrets": [{"name": "SESSION_SECRET", "valueFrom": "arn:aws:secretsmanager:x"}],
+            "secrets": [
+                {"name": "SESSION_SECRET", "valueFrom": "arn:aws:secretsmanager:x"},
+                *({"name": name, "valueFrom": at} for name, at in self.references.items()),
+            ],
             "dockerLabels": labels,
         }
         definition = {"family": "api", "networkMode": "awsvpc", "cpu": "256", "memory": "512"}
@@ -63,7 +69,12 @@ class FakeEcs(FakePlatform):
         return _error("ExpiredTokenException")
 
     def answer(self, asked: Asked) -> Reply:
-        operation = asked.headers["x-amz-target"].rpartition(".")[2]
+        service, _, operation = asked.headers["x-amz-target"].rpartition(".")
+        if service == "secretsmanager":
+            try:
+                return Reply(200, self.manager.answer(operation, asked.body))
+            except NotThere:
+                return _error("ResourceNotFoundException")
         found: Reply | dict[str, Any] = getattr(self, f"_{operation}")(asked.body)
         return found if isinstance(found, Reply) else Reply(200, found)
 
@@ -152,6 +163,7 @@ class FakeEcs(FakePlatform):
                 one.steps, one.status = 0, "STOPPED"
         number = len(self.rollouts)
         fails, self.fails = self.fails > 0, max(0, self.fails - 1)
+        fails = fails or not self._can_start(definition)
         self.rollouts.append(Rollout(number, definition, _BEGAN + 60 * number, fails=fails))
         while at_once and self.rollouts[-1].steps:
             self._step()
@@ -167,6 +179,14 @@ class FakeEcs(FakePlatform):
             newest.status = "SUCCESSFUL"
             self.on_live(self._runs_with(newest.definition), self.live())
 
+    def _can_start(self, definition: str) -> bool:
+        """Not while something that is injected is not there."""
+        try:
+            self._runs_with(definition)
+        except NotThere:
+            return False
+        return True
+
     def _runs_with(self, definition: str) -> dict[str, str]:
         """What a task is started with: its environment, and what is injected."""
         container = self._container(definition)
@@ -174,6 +194,11 @@ class FakeEcs(FakePlatform):
             one["name"]: self.parameters[one["valueFrom"]]
             for one in container.get("secrets", [])
             if one["valueFrom"] in self.parameters
+        }
+        injected |= {
+            one["name"]: self.manager.injected(one["valueFrom"])
+            for one in container.get("secrets", [])
+            if "::" in one["valueFrom"]
         }
         return {one["name"]: one["value"] for one in container["environment"]} | injected
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from api import rotating
 from api.core.clock import system_clock
 from api.core.crypto import Vault, fingerprint
+from api.core.errors import Rejected
 from api.core.rotation import readers
 from api.core.rotation.cadence import PLATFORM_KINDS
 from api.core.rotation.steps import Mode, State, Step
@@ -29,7 +30,8 @@ from api.settings.rings import WEBHOOK
 from tests.api.providers.hosting.killing import Killed, killed_after
 from tests.api.providers.hosting.worlds import WORLDS, World, world
 from tests.api.providers.secret_stores.test_contract import PLATFORMS, with_platform
-from tests.platforms.fake import on_loopback
+from tests.platforms.fake import TOKEN, FakePlatform, on_loopback
+from tests.platforms.secrets_manager import CURRENT, PENDING, PREVIOUS
 from tests.product import new_database, vault
 
 __all__ = ["vault"]
@@ -82,12 +84,24 @@ def rotating_on(
             production.start(variables, release)
 
         at.fake.on_live = start
-        at.fake.variables[WEBHOOK] = FIRST
+        settings = load()
+        if name == "ecs":
+            where = f"firstuser/test/{WEBHOOK}"
+            at.fake.manager.by_hand(where, FIRST)
+            at.fake.references = {
+                f"{WEBHOOK}{stage}": at.fake.manager.reference(where, label)
+                for stage, label in (("", CURRENT), ("_PREVIOUS", PREVIOUS), ("_PENDING", PENDING))
+            }
+            keys = {"access_key_id": TOKEN, "secret_access_key": SecretStr("x"), "region": "eu-central-1"}
+            settings = replace(settings, store=settings.store.model_copy(update=keys))
+        else:
+            at.fake.variables[WEBHOOK] = FIRST
         at.fake.push("1.2")
         for one, service in others.items():
             at.hosting._others = {**at.hosting._others, one: service}
-        _, url, credentials = PLATFORMS[name]
-        settings = with_platform(load(), {url: at.fake.url, "secret_stores": name} | credentials)
+        aws = (FakePlatform, "aws_endpoint_url", {"secrets_prefix": "firstuser/test"})
+        _, url, credentials = PLATFORMS.get(name, aws)
+        settings = with_platform(settings, {url: at.fake.url, "secret_stores": name} | credentials)
         monkeypatch.setattr(rotating, "consumers", lambda _: Redeployed(lambda: at.hosting, 20))
         made: Any = rotating.rotations(
             replace(settings, service=settings.service.model_copy(update={"data_key": SecretStr("")})),
@@ -122,6 +136,39 @@ def test_production_is_deployed_anew_for_each_change(
         assert ended.state is State.DONE and production.starts == before + 3
         assert production.variables[WEBHOOK] == value and not production.variables.get(f"{WEBHOOK}_PREVIOUS")
         assert value not in str(ended.proofs)
+
+
+def test_on_ecs_secrets_are_injected_from_their_labels_and_the_old_one_ends_with_the_last_deploy(
+    engine: Engine, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Secrets Manager and ECS together: each deploy starts with what the labels stand at by then."""
+    with rotating_on("ecs", engine, vault, monkeypatch) as (at, production, made):
+        before, ring = production.starts, (WEBHOOK, f"{WEBHOOK}_PREVIOUS", f"{WEBHOOK}_PENDING")
+        assert {production.variables[one] for one in ring} == {FIRST}
+        grace = timedelta(hours=1)
+        found = made.rotate(
+            WEBHOOK, mode=Mode.ASKED, by="test", shown=False, grace=grace, forced=True
+        ).rotation
+        assert found.step is Step.RETIRE and not found.problem, found.problem
+        assert production.starts == before + 2, "accepted, then preferred"
+        value = production.variables[WEBHOOK]
+        assert value != FIRST and production.variables[f"{WEBHOOK}_PREVIOUS"] == FIRST
+        assert made.end_overlap(found.id, "test").state is State.DONE
+        assert {production.variables[one] for one in ring} == {value}
+        assert value not in str(at.fake.definitions), "task definitions refer, and hold nothing"
+
+
+def test_on_ecs_a_label_that_is_on_no_version_starts_no_task(
+    engine: Engine, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Why labels are moved and never taken away."""
+    with rotating_on("ecs", engine, vault, monkeypatch) as (at, production, _):
+        (secret,) = at.fake.manager.secrets.values()
+        del secret.labels[PENDING]
+        before = production.starts
+        with pytest.raises(Rejected, match="failed"):
+            at.hosting.wait_live("production", at.hosting.redeploy("production", "rot-1"), 20)
+        assert production.starts == before
 
 
 @pytest.mark.parametrize("name", PLATFORMS)
