@@ -8,6 +8,7 @@ from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
     NoCredentialsError,
+    ParamValidationError,
     ReadTimeoutError,
 )
 
@@ -47,6 +48,9 @@ def answers(provider: str, operation: str, action: str) -> Generator[None]:
     except NoCredentialsError:
         fix = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the task a role."
         raise _error(Rejected, provider, operation, "has no credentials to ask with", fix) from None
+    except ParamValidationError:
+        fix = "Compare the names and ids in the settings with AWS's: one has a form that AWS does not take."
+        raise _error(Rejected, provider, operation, "was not asked: AWS takes no such value", fix) from None
     except ReadTimeoutError:
         raise _error(TimedOut, provider, operation, "gave no answer in time") from None
     except (ConnectTimeoutError, BotoCoreError) as error:

@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+from botocore.exceptions import ConnectTimeoutError, ParamValidationError, ReadTimeoutError
 from botocore.stub import Stubber
 
 from api.core.errors import Conflict, Rejected, TimedOut, Unavailable
@@ -165,6 +165,7 @@ def test_no_permission_names_the_one_that_is_needed(manager: Manager) -> None:
     [
         (ReadTimeoutError(endpoint_url="https://aws"), TimedOut),
         (ConnectTimeoutError(endpoint_url="https://aws"), Unavailable),
+        (ParamValidationError(report=f"Invalid length for SecretString, value: {VALUE}"), Rejected),
     ],
 )
 def test_silence_is_told_from_absence(error: Exception, kind: type[Exception]) -> None:
