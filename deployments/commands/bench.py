@@ -40,6 +40,7 @@ def bench(
     size: Annotated[float, typer.Option(help="GB of data to restore")] = 2.0,
     wal: Annotated[float, typer.Option(help="GB of WAL since the full backup")] = 1.3,
     drill: Annotated[bool, typer.Option(help="Also measure a drill on a scratch stack")] = True,
+    largest: Annotated[float, typer.Option(help="GB of data that growth goes up to")] = 1.0,
     minutes: Annotated[float, typer.Option(help="Length of the soak")] = 10,
     smoke: Annotated[
         bool, typer.Option(help="API, webhooks and growth on little data: do they run?")
@@ -80,7 +81,7 @@ def bench(
                 settings, scratch, folder, webhooks.SMOKE if smoke else webhooks.Size(), say
             )
     if Group.GROWTH in wanted:
-        found += growth.measure(load(), folder, growth.SMOKE if smoke else growth.Size(), say)
+        found += growth.measure(load(), folder, growth.SMOKE if smoke else growth.up_to(largest), say)
     if Group.SOAK in wanted:
         with places.scratch_settings(load(), folder) as (settings, scratch):
             found += soak.measure(settings, scratch, minutes, say)

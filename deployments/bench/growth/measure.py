@@ -25,6 +25,12 @@ class Size:
 SMOKE = Size((100, 400), (2_000, 8_000), (0.02, 0.04), (0.02, 0.04), 1)
 
 
+def up_to(largest: float) -> Size:
+    """`largest` in GB of data; more than the usual takes longer than three minutes."""
+    usual = Size()
+    return usual if largest <= usual.sizes[-1] else Size(sizes=(usual.sizes[0], usual.sizes[-1], largest))
+
+
 def measure(settings: Settings, below: Path, size: Size, say: Callable[[str], None]) -> list[Measurement]:
     """Leaves `growth.json` and `growth.svg` in `below`."""
     lines: list[Growth] = []
