@@ -35,6 +35,33 @@ PANELS: Mapping[str, Sequence[str]] = {
     "Evidence of all of it": ("evidence",),
     "To see it work": ("demo", "bench", "bench-compare"),
 }
+NOT_GOOD: Mapping[str, str] = {
+    "status": "not every part serves",
+    "env check": "a variable is missing or wrong",
+    "providers check": "a credential does not work",
+    "release deploy": "the release did not come to serve",
+    "release rollback": "the release did not come to serve",
+    "drill": "the drill did not pass",
+    "drill release": "the copy, or staging, is not what it should be",
+    "reencrypt": "something still waits for the current key",
+    "rotate run": "something was not proven",
+    "rotate rollback": "something was not proven",
+    "rotate retire": "something was not proven",
+    "rotate finish": "something was not proven",
+    "webhooks verify": "the signature is not accepted",
+    "incidents evaluate": "a rule trips",
+    "evidence verify": "the ledger, or a copy of it, does not verify",
+    "demo": "not all of it is true",
+    "bench": "a goal is missed",
+    "bench-compare": "a goal that was met is missed",
+}
+"""Commands that end with 1 when what they looked at is not good, in words."""
+_GO = "0 GO; 4 GO with warnings or waivers; 3 NO-GO"
+PREFLIGHTS: Mapping[str, str] = {
+    "preflight": _GO,
+    "preflight show": _GO,
+    "preflight rehearse": "0 back and forth",
+}
 ORDER = [name for names in PANELS.values() for name in names]
 
 
@@ -48,12 +75,29 @@ def place(name: str) -> int:
 
 
 def in_panels(app: typer.Typer) -> None:
-    """Every command and group of `app` under the runbook's section."""
+    """Every command and group of `app` under the runbook's section, each with its exit codes."""
     for group in app.registered_groups:
         group.rich_help_panel = _panel(str(group.name))
+        group.epilog = exit_codes(str(group.name))
+        for command in group.typer_instance.registered_commands if group.typer_instance else []:
+            command.epilog = exit_codes(f"{group.name} {_name(command)}")
     for command in app.registered_commands:
-        name = command.name or str(getattr(command.callback, "__name__", ""))
-        command.rich_help_panel = _panel(name)
+        command.rich_help_panel = _panel(_name(command))
+        command.epilog = exit_codes(_name(command))
+
+
+def exit_codes(command: str) -> str:
+    """As the help of that command ends."""
+    if command in PREFLIGHTS:
+        return f"Exit codes: {PREFLIGHTS[command]}; 2 bad configuration; 1 the tool failed; 130 interrupted."
+    bad = f"1 {NOT_GOOD[command]}; " if command in NOT_GOOD else ""
+    return (
+        f"Exit codes: 0 done and good; {bad}2 wrong usage or settings; 3 refused, and why; 130 interrupted."
+    )
+
+
+def _name(command: Any) -> str:
+    return command.name or str(getattr(command.callback, "__name__", "")).replace("_", "-")
 
 
 def _panel(name: str) -> str | None:

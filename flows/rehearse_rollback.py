@@ -38,7 +38,7 @@ def rehearse_rollback() -> Any:
         except FirstUserError as error:
             problem = error
         except BaseException as error:
-            problem = FirstUserError(f"interrupted by {type(error).__name__}", fix="Rehearse again.")
+            problem = artifacts.interrupted(error, "Rehearse again.")
             raise
         finally:
             verdict = home_and_record(one, problem)

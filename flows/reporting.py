@@ -25,7 +25,7 @@ from api.core.preflight.records import Check, Result
 from api.core.preflight.service import Preflight
 from api.core.rotation.cadence import Dated
 from flows import drill_history, wiring
-from flows.artifacts import runbook
+from flows.artifacts import runbook, unless_prefect_is_away
 from flows.rotation_run import Outcome, Plan
 
 UPDATE_EVERY_S = 1.0
@@ -48,8 +48,9 @@ class ProgressArtifact:
         """The task that the progress belongs to. Its bars are full once it is done."""
         self._bars, self._shown_at, self._context = {}, 0.0, copy_context()
         yield
-        for phase, bar in self._bars.items():
-            update_progress_artifact(artifact_id=bar, progress=100.0, description=f"{phase}: done")
+        with unless_prefect_is_away():
+            for phase, bar in self._bars.items():
+                update_progress_artifact(artifact_id=bar, progress=100.0, description=f"{phase}: done")
 
     def __call__(self, progress: Progress) -> None:
         if monotonic() - self._shown_at < UPDATE_EVERY_S:
@@ -61,6 +62,7 @@ class ProgressArtifact:
             said += f" of {_amount(progress.total, progress.unit)}"
         self._context.run(self._show, progress.phase, share, said)
 
+    @unless_prefect_is_away()
     def _show(self, phase: str, share: float, said: str) -> None:
         known = self._bars.get(phase)
         if known is None:
@@ -80,8 +82,10 @@ class PreflightProgress:
     def __init__(self, total: int) -> None:
         self._total, self._done = total, 0
         self._running: list[str] = []
-        created: Any = create_progress_artifact(progress=0.0, description=f"0 of {total} checks")
-        self._bar: UUID = created
+        self._bar: UUID | None = None
+        with unless_prefect_is_away():
+            created: Any = create_progress_artifact(progress=0.0, description=f"0 of {total} checks")
+            self._bar = created
 
     def __call__(self, check: Check, result: Result | None) -> None:
         if result is None:
@@ -90,13 +94,16 @@ class PreflightProgress:
         self._done += 1
         self._running = [name for name in self._running if name != check.name]
         now = f", looking at {', '.join(self._running)}" if self._running else ""
-        update_progress_artifact(
-            artifact_id=self._bar,
-            progress=100.0 * self._done / self._total,
-            description=f"{self._done} of {self._total} checks{now}",
-        )
+        if self._bar is not None:
+            with unless_prefect_is_away():
+                update_progress_artifact(
+                    artifact_id=self._bar,
+                    progress=100.0 * self._done / self._total,
+                    description=f"{self._done} of {self._total} checks{now}",
+                )
 
 
+@unless_prefect_is_away()
 def report_preflight(run: Preflight) -> None:
     """The verdict as Markdown and the checks as a table; the latest of each is kept under a fixed key."""
     create_markdown_artifact(
@@ -114,6 +121,7 @@ def report_preflight(run: Preflight) -> None:
     )
 
 
+@unless_prefect_is_away()
 def report_drill(drill: DrillSummary) -> None:
     """The drill as Markdown and its checks as a table; the latest of each is kept under a fixed key."""
     create_markdown_artifact(

@@ -21,6 +21,7 @@ from api.core.drills.records import CheckResult, DrillStatus
 from api.core.drills.targets import LATEST
 from api.core.errors import FirstUserError, ProviderError
 from flows import hooks, wiring
+from flows.artifacts import interrupted
 from flows.reporting import ProgressArtifact, report_drill, report_history
 
 CheckName = Literal[
@@ -100,7 +101,7 @@ def restore_drill(
         except FirstUserError as error:
             problem = error
         except BaseException as error:
-            problem = FirstUserError(f"interrupted by {type(error).__name__}", fix="Start the drill again.")
+            problem = interrupted(error, "Start the drill again.")
             raise
         finally:
             verdict = tear_down_and_record(drill_id, problem)

@@ -6,7 +6,7 @@ It must not be a flow: with no worker, or no Prefect, none would run. Any number
 """
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from datetime import timedelta
 
 import anyio
@@ -21,6 +21,7 @@ from api.http.background import beside
 from api.providers.orchestration.prefect import Prefect
 
 LOOK_EVERY = timedelta(seconds=30)
+FIRST_LOOK_AFTER = timedelta(seconds=5)
 _log = structlog.get_logger("api.runs")
 
 
@@ -45,8 +46,12 @@ class RunLoop:
         if not self._enabled:
             yield
             return
-        async with beside(self._run()):
-            yield
+        try:
+            async with beside(self._run()):
+                yield
+        finally:
+            with suppress(*DATABASE_ERRORS):
+                await run_in_threadpool(self._leave)
 
     def turn(self) -> None:
         """One look. Raises `FirstUserError` when Prefect does not answer, `DATABASE_ERRORS`."""
@@ -57,9 +62,16 @@ class RunLoop:
             runs.tell(session, self._env, trouble, now)
             service.beat(session, runs.LOOP, runs.SILENCE, now)
 
+    def _leave(self) -> None:
+        """Others that look say so again within the minute."""
+        with self._transaction() as session:
+            service.retire(session, runs.LOOP)
+
     async def _run(self) -> None:
+        pause = FIRST_LOOK_AFTER
         while True:
-            await anyio.sleep(LOOK_EVERY.total_seconds())
+            await anyio.sleep(pause.total_seconds())
+            pause = LOOK_EVERY
             said = ""
             try:
                 await run_in_threadpool(self.turn)

@@ -12,12 +12,14 @@ from rich.table import Table
 
 from api.core.ports import Backup, RestorePoint
 from deployments.local.stack import open_stack
+from deployments.progress import showing
 from flows import wiring
 
 WIDE = 160  # columns where nobody's terminal sets the width
 
 app = typer.Typer(help="Backups: list restore points, take or verify one.", invoke_without_command=True)
 out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDE)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 
 
@@ -48,7 +50,8 @@ def take(
 ) -> None:
     """Take a base backup now; it counts once it is verified and stored."""
     open_stack()
-    taken = wiring.backup_keeper().take_backup(kind)
+    with showing(err, f"{kind} backup: taken, verified, stored", quiet=as_json):
+        taken = wiring.backup_keeper().take_backup(kind)
     if as_json:
         _print_verified(taken)
         return
@@ -59,7 +62,8 @@ def take(
 def verify(backup_id: str, as_json: AsJson = False) -> None:
     """Check a backup's files against its manifest again."""
     open_stack()
-    verified = wiring.backup_keeper().verify_backup(backup_id)
+    with showing(err, f"{backup_id}: held against its manifest", quiet=as_json):
+        verified = wiring.backup_keeper().verify_backup(backup_id)
     if as_json:
         _print_verified(verified)
         return

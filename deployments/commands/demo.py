@@ -6,7 +6,7 @@ drills to just before it, and shows that the row is there and the damage is not.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +19,7 @@ from rich.console import Console
 
 from deployments import chaos
 from deployments.chaos import Proof
+from deployments.printing import print_json
 from deployments.stage import Stage
 
 NOT_GOOD = 1
@@ -42,10 +43,12 @@ class Scenario(StrEnum):
 def demo(
     scenario: Annotated[Scenario, typer.Option(help="What is shown")] = Scenario.RESTORE,
     keep: Annotated[bool, typer.Option(help="Leave the scratch stack running to look at it")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object; the story on stderr.")] = False,
 ) -> None:
     """Back up, break, restore and prove it on a scratch stack; exit code 0 only when all of it is true.
 
     The scenario `incident` is a day on which everything goes wrong, in minutes."""
+    out.stderr = as_json
     folder = Path("var/demo").absolute()
     incident = scenario is Scenario.INCIDENT
     unasked = {} if keep else {"FIRSTUSER_SCHEDULES": "off"}  # in a demo of a minute nobody would see it
@@ -62,6 +65,8 @@ def demo(
         out.print(
             f"\nThe stack goes on: FIRSTUSER_STATE_DIR={folder} firstuser status (and `firstuser down`)."
         )
+    if as_json:
+        print_json({"drill": told.drill, "proofs": [asdict(proof) for proof in told.proofs]})
     if not all(proof.true for proof in told.proofs):
         raise typer.Exit(NOT_GOOD)
 

@@ -19,18 +19,20 @@ from api.core.clock import system_clock
 from api.core.drills import service, undo
 from api.core.drills.drilling import DEFAULT_CHECKS, OPTIONAL_CHECKS
 from api.core.drills.history import WEEK, history
-from api.core.drills.records import CheckStatus, DrillStatus, DrillSummary
+from api.core.drills.records import RTO_PHASES, CheckStatus, DrillStatus, DrillSummary
 from api.core.drills.targets import LATEST
 from api.core.errors import FirstUserError, Refused, TimedOut
 from api.core.ids import new_id
 from api.providers.orchestration.prefect import Prefect
 from deployments.local.stack import open_service
+from deployments.progress import Step, showing
 from flows import drill_history, wiring
 
 DEPLOYMENT = "restore-drill/restore-drill"
 POLL_S = 0.25
 WIDE = 160  # columns where nobody's terminal sets the width
 NOT_GOOD = 1
+PHASES = [phase.value for phase in RTO_PHASES]
 COLOURS = {CheckStatus.PASS: "green", CheckStatus.SKIP: "dim"}
 
 app = typer.Typer(help="Restore drills: start one, list them, look at one.", invoke_without_command=True)
@@ -58,7 +60,8 @@ def drill(
     if context.invoked_subcommand is not None:
         return
     try:
-        finished = _run(target, rto_target, rpo_target, checks, keep_minutes, timeout)
+        with showing(err, "restore drill", quiet=as_json) as step:
+            finished = _run(target, rto_target, rpo_target, checks, keep_minutes, timeout, step)
     except FirstUserError as refusal:
         if not as_json:
             raise
@@ -81,6 +84,7 @@ def _run(
     checks: str,
     keep_minutes: float,
     timeout: float,
+    step: Step,
 ) -> DrillSummary | dict[str, Any]:
     settings = open_service()
     parameters = {
@@ -94,7 +98,7 @@ def _run(
     prefect = Prefect.from_settings(settings.service)
     flow_run_id = prefect.start(DEPLOYMENT, parameters, idempotency_key=new_id("cli"))
     err.print(f"Flow run {prefect.run_url(flow_run_id)}")
-    return _follow(prefect, flow_run_id, timeout)
+    return _follow(prefect, flow_run_id, timeout, step)
 
 
 @app.command("list")
@@ -197,11 +201,11 @@ def _checks(asked: str) -> list[str]:
     return names or list(DEFAULT_CHECKS)
 
 
-def _follow(prefect: Prefect, flow_run_id: str, timeout: float) -> DrillSummary | dict[str, Any]:
+def _follow(prefect: Prefect, flow_run_id: str, timeout: float, step: Step) -> DrillSummary | dict[str, Any]:
     """Wait for the drill's verdict; for a run that ends without a drill, say what Prefect says of it."""
     deadline, shown = monotonic() + timeout, ""
     while monotonic() < deadline:
-        state = prefect.run_state(flow_run_id)
+        state = prefect.last_known(flow_run_id)
         with wiring.transaction() as session:
             found = service.by_flow_run(session, flow_run_id)
         if found is not None and found.finished_at is not None:
@@ -210,7 +214,9 @@ def _follow(prefect: Prefect, flow_run_id: str, timeout: float) -> DrillSummary 
             return _without_drill(found, f"{state.name}: {state.message}", "Read the run's log in Prefect.")
         now = found.phase if found else f"waiting for a worker ({state.name})"
         if now != shown:
-            err.print(f"  {now} …")
+            if not err.is_terminal:
+                err.print(f"  {now} …")
+            step(now, PHASES.index(now) if now in PHASES else None, len(PHASES))
             shown = now
         sleep(POLL_S)
     raise TimedOut(

@@ -26,6 +26,7 @@ from api.core.preflight.service import Preflight
 from api.providers.orchestration.prefect import Prefect
 from deployments.local.stack import open_service
 from deployments.printing import print_json, table
+from deployments.progress import Step, showing
 from flows import wiring
 
 DEPLOYMENT = "preflight/preflight"
@@ -173,15 +174,17 @@ def _rehearse(timeout: float, as_json: bool) -> int:
     flow_run_id = prefect.start(REHEARSAL, {}, idempotency_key=new_id("cli"))
     err.print(f"Flow run {prefect.run_url(flow_run_id)}")
     deadline = monotonic() + timeout
-    while not (state := prefect.run_state(flow_run_id)).final:
-        if monotonic() > deadline:
-            raise TimedOut(
-                f"It did not end in {timeout:.0f} s.",
-                provider="prefect",
-                operation="rehearse",
-                fix="Look there.",
-            )
-        sleep(POLL_S)
+    with showing(err, "rehearsal", quiet=as_json) as step:
+        while not (state := prefect.last_known(flow_run_id)).final:
+            step(f"rehearsal: {state.name.lower()}")
+            if monotonic() > deadline:
+                raise TimedOut(
+                    f"It did not end in {timeout:.0f} s.",
+                    provider="prefect",
+                    operation="rehearse",
+                    fix="Look there.",
+                )
+            sleep(POLL_S)
     if as_json:
         print_json({"flow_run_id": flow_run_id, "state": state.name, "message": state.message})
     else:
@@ -231,7 +234,9 @@ def _run(parameters: Mapping[str, object], timeout: float, papers: Papers, as_js
     prefect = Prefect.from_settings(settings.service)
     flow_run_id = prefect.start(DEPLOYMENT, parameters, idempotency_key=new_id("cli"))
     err.print(f"Flow run {prefect.run_url(flow_run_id)}")
-    return _conclude(_follow(prefect, flow_run_id, timeout), papers, as_json)
+    with showing(err, "preflight", quiet=as_json) as step:
+        run = _follow(prefect, flow_run_id, timeout, step)
+    return _conclude(run, papers, as_json)
 
 
 def _check_target(parameters: Mapping[str, object]) -> None:
@@ -242,7 +247,7 @@ def _check_target(parameters: Mapping[str, object]) -> None:
     target(*(str(parameters[name]) for name in names))
 
 
-def _follow(prefect: Prefect, flow_run_id: str, timeout: float) -> Preflight:
+def _follow(prefect: Prefect, flow_run_id: str, timeout: float, step: Step) -> Preflight:
     """Print results as they come, until there is a verdict. Raises `TimedOut`, `Rejected` for a dead run."""
     deadline, told = monotonic() + timeout, set[str]()
     while monotonic() < deadline:
@@ -255,7 +260,9 @@ def _follow(prefect: Prefect, flow_run_id: str, timeout: float) -> Preflight:
                     err.print(_line(result))
             if run.status != "running":
                 return run
-        state = prefect.run_state(flow_run_id)
+            checks = len(run.results) + len(run.running) + len(run.waiting)
+            step(", ".join(run.running) or "checks", len(run.results), checks)
+        state = prefect.last_known(flow_run_id)
         if state.final and (run is None or run.status == "running"):
             said = f"The flow run ended as {state.name} without a verdict. {state.message}".strip()
             raise TimedOut(said, provider="prefect", operation="preflight", fix="Read the run's log.")

@@ -37,7 +37,7 @@ def reencrypt(
         found = reencryption.standings()
         _say_standings(found, as_json)
         raise typer.Exit(INCOMPLETE if any(one.waiting for one in found) else 0)
-    with _Shown() as shown:
+    with _Shown(quiet=as_json) as shown:
         done = reencryption.reencrypt_now(shown)
     if as_json:
         out.print_json(json.dumps(done.document()))
@@ -68,11 +68,11 @@ def _say_standings(found: Sequence[Standing], as_json: bool) -> None:
 
 
 class _Shown(Bars):
-    """A bar per table, on stderr."""
+    """A bar per table, on a terminal's stderr."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool) -> None:
         columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-        super().__init__(*columns, console=errors)
+        super().__init__(*columns, console=errors, disable=quiet or not errors.is_terminal)
         self._known: dict[str, TaskID] = {}
 
     def __call__(self, progress: Progress) -> None:

@@ -24,6 +24,7 @@ from api.core.rotation.steps import Mode
 from api.rotating import Rotated
 from deployments.local.stack import open_service
 from deployments.printing import print_json, table
+from deployments.progress import showing
 from flows import rotation_run, wiring
 
 WIDE = 160  # columns where nobody's terminal sets the width
@@ -89,12 +90,15 @@ def run(
         typer.confirm("End the old versions now?", abort=True, err=True)
     how = Mode.INCIDENT if incident else Mode.ASKED if show else Mode.SCHEDULED
     length = None if grace is None else timedelta(seconds=grace)
-    made = [
-        wiring.rotations().rotate(
-            name, mode=how, by=BY, shown=show, reason=reason, grace=length, forced=force
-        )
-        for name in planned.names
-    ]
+    made: list[Rotated] = []
+    with showing(err, "rotating", quiet=as_json, total=len(planned.names)) as step:
+        for place, name in enumerate(planned.names):
+            step(f"{name}: mint, store, reload, prove", place)
+            made.append(
+                wiring.rotations().rotate(
+                    name, mode=how, by=BY, shown=show, reason=reason, grace=length, forced=force
+                )
+            )
     _tell(made, as_json)
 
 

@@ -7,6 +7,7 @@ from api.settings import Settings
 
 ENCRYPTION_KEY = "PREFECT_SERVER_ENCRYPTION_KEY"
 RETENTION_DAYS = 14
+EVENTS_DAYS = 3
 COMMON = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     # without it the interface calls port 4200, whatever port the server has
@@ -19,6 +20,7 @@ COMMON = {
     # a minutely run costs about 48 KB; what counts as evidence is kept in our own tables
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(RETENTION_DAYS * 86400),
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"P{EVENTS_DAYS}D",
 }
 _SCHEMES = {"postgres", "postgresql", "postgresql+asyncpg"}
 

@@ -18,6 +18,8 @@ from api.core.alerts.messages import duration
 LOOP = "prefect"
 """The orchestrator as a loop: that it answers is its sign of life."""
 SILENCE = timedelta(minutes=2)
+AWAY_AFTER = timedelta(seconds=75)
+"""For the pages: more than two looks of the API have failed."""
 LATE_AFTER = timedelta(minutes=3)
 STUCK_AFTER = timedelta(hours=4)
 MINUTELY_STUCK_AFTER = timedelta(minutes=5)
@@ -63,6 +65,12 @@ class Trouble:
     late: str
     stuck: str
     unspoken: Sequence[Run]
+
+
+def silent_since(session: Session, now: datetime) -> datetime | None:
+    """When the orchestrator was last heard, while it is not; None, too, where nobody ever asked it."""
+    beat = queries.heartbeats(session).get(LOOP)
+    return beat.beat_at if beat and now - beat.beat_at > AWAY_AFTER else None
 
 
 def judge(runs: Collection[Run], told: Collection[str], now: datetime) -> Trouble:

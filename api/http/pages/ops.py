@@ -10,6 +10,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
+from api.core.alerts import runs
 from api.core.clock import system_clock
 from api.core.drills import service as drills
 from api.core.drills.history import WEEK, History, history
@@ -72,8 +73,10 @@ def state(request: Request, at: At, who: SignedIn, started: Started = None) -> R
 def drill(request: Request, at: At, who: SignedIn, drill_id: str) -> Response:
     with at.transaction() as session:
         found = ops.find(session, drill_id)
+        away = runs.silent_since(session, system_clock())
     url = at.prefect.run_url(found.flow_run_id) if found.flow_run_id else None
-    return render(request, "drill.html", {"who": who, "drill": found, "run_url": url}, title="Restore drill")
+    shown = {"who": who, "drill": found, "run_url": url, "prefect_away": away}
+    return render(request, "drill.html", shown, title="Restore drill")
 
 
 @router.post("/drills")
@@ -192,8 +195,11 @@ def _page(
 def _state(at: Services, started: str | None) -> dict[str, object]:
     """What `ops_state.html` shows. Reality's clock, whatever the product's says; older than `due` is late."""
     now = system_clock()
+    with at.transaction() as session:
+        away = runs.silent_since(session, now)
     return {
         "at": at,
+        "prefect_away": away,
         "now": now,
         "due": {"drill": now - DRILL_DUE, "backup": now - BACKUP_DUE},
         "view": drills_view(at, started, now),

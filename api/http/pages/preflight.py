@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
+from api.core.alerts import runs
 from api.core.clock import system_clock
 from api.core.errors import FirstUserError
 from api.core.founders.service import FounderView
@@ -151,8 +152,10 @@ def _shown(at: Services, who: FounderView, preflight_id: str) -> dict[str, objec
         run = service.get(session, preflight_id) if known else service.by_flow_run(session, preflight_id)
         void = service.stands(session, run, preflights.binding(session, at), now).why if run else ""
         release = next((one for one in owners.all_owners(session) if one.role is Role.RELEASE), None)
+        away = runs.silent_since(session, now)
     flow_run_id = run.flow_run_id if run else preflight_id
     return {
+        "prefect_away": away,
         "run": run,
         "asked": preflight_id,
         "void": void,

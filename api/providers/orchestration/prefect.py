@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from api.core.alerts.runs import ENDED_REACH, Phase, Run
-from api.core.errors import Rejected, TimedOut, Unavailable
+from api.core.errors import ProviderError, Rejected, TimedOut, Unavailable
 from api.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _TIMEOUT_S = 10.0
 _MOST_RUNS = 200
 MINUTELY_TAG = "minutely"
+AWAY = "Prefect is away"
 _START = "Start Prefect with `firstuser up`, and look at its part in `firstuser status`."
 
 
@@ -78,6 +79,15 @@ class Prefect:
             message=str(state.get("message") or ""),
             final=state.get("type") in _FINAL,
         )
+
+    def last_known(self, flow_run_id: str) -> RunState:
+        """As `run_state`, for who waits: while Prefect is away, a run goes on and our own rows say how."""
+        try:
+            return self.run_state(flow_run_id)
+        except ProviderError as error:
+            if not error.retryable:
+                raise
+            return RunState(AWAY, error.message, final=False)
 
     def resume(self, flow_run_id: str, run_input: Mapping[str, Any]) -> None:
         """A run that waits for input goes on with it. Raises `Rejected` when it does not wait."""

@@ -1,0 +1,28 @@
+"""A bar for what takes longer than a moment: on stderr, on a terminal only, and never beside `--json`."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+
+class Step(Protocol):
+    def __call__(self, said: str, done: float | None = None, total: float | None = None) -> None: ...
+
+
+@contextmanager
+def showing(
+    console: Console, title: str, *, quiet: bool = False, total: float | None = None
+) -> Generator[Step]:
+    """Call what it gives with what goes on, and how far that is. Without a total the bar only moves."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
+    hidden = quiet or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bars:
+        task = bars.add_task(title, total=total)
+
+        def step(said: str, done: float | None = None, total: float | None = None) -> None:
+            bars.update(task, description=said, completed=done, total=total)
+
+        yield step
