@@ -77,8 +77,8 @@ def restore_drill(
 
     Args:
         target: `latest`, or a moment with its zone, such as 2026-11-22T14:05:00Z.
-        rto_target: Seconds from asking to verified; a longer drill fails. Empty: the configured target.
-        rpo_target: Seconds of data that may be lost; more fails the drill. Empty: the configured target.
+        rto_target: Seconds from asking to verified; a longer drill fails. None: the configured target.
+        rpo_target: Seconds of data that may be lost; more fails the drill. None: the configured target.
         checks: What is verified. amcheck reads every table and index, and is slow.
         keep_minutes: Keep the copy this long for inspection; 0 destroys it at once.
         trigger: Who asked; it stands in the run's name.

@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from deployments import cli
 from deployments.cli_reference import PAGE, reference
-from deployments.contents import ORDER, PANELS
+from deployments.contents import NOT_GOOD, ORDER, PANELS, PREFLIGHTS
 
 ROOT: Any = get_command(cli.everything())
 PRINT_NO_DATA = {
@@ -51,6 +51,14 @@ def test_a_command_says_what_it_does_and_speaks_json(name: str) -> None:
     options = {option for parameter in command.params for option in parameter.opts}
     silent = name in PRINT_NO_DATA or name.startswith("serve ")  # those become the part
     assert ("--json" in options) != silent, name
+
+
+def test_every_help_ends_with_exit_codes() -> None:
+    assert "1 the drill did not pass" in str(ALL["drill"].epilog)
+    assert "3 NO-GO" in str(ALL["preflight"].epilog)
+    for name, command in ALL.items():
+        assert str(command.epilog).startswith("Exit codes:"), name
+    assert {*NOT_GOOD, *PREFLIGHTS} <= set(ALL)
 
 
 def test_help_reads_like_the_runbook_and_documents_exit_codes() -> None:
