@@ -20,7 +20,6 @@ PRINT_NO_DATA = {
     "incidents export": "writes Markdown; `incidents show` has --json",
     "migrate": "its exit code says it",
     "deploy": "hands Prefect its deployments",
-    "demo": "a performance for people; its proofs are the drill's, which has --json",
 }
 
 
