@@ -56,13 +56,17 @@ def test_a_restore_drill(engine: Engine, tmp_path: Path) -> None:
     killed_everywhere("restore_drill", url, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["prune", "incident_watch", "alerts", "rehearse_rollback"])
+@pytest.mark.parametrize("name", ["prune", "incident_watch", "alerts", "rehearse_rollback", "evidence"])
 def test_a_flow(name: str, cluster: Cluster, tmp_path: Path) -> None:
     killed_everywhere(name, new_database(cluster), tmp_path)
 
 
 def test_a_preflight(cluster: Cluster, tmp_path: Path) -> None:
     killed_everywhere("preflight", new_database(cluster), tmp_path, CRASH_EVERY="11")
+
+
+def test_a_rotation(cluster: Cluster, tmp_path: Path) -> None:
+    killed_everywhere("secret_rotation", new_database(cluster), tmp_path, CRASH_EVERY="3")
 
 
 def test_the_sweep(engine: Engine, tmp_path: Path) -> None:
