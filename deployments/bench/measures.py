@@ -80,6 +80,14 @@ def markdown(measurements: Sequence[Measurement]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def share(one: Measurement) -> float:
+    """How much of its goal is used up; 2 where nothing was the goal, and it was missed."""
+    used, goal = (one.goal, one.ratio) if one.at_least else (one.ratio, one.goal)
+    if goal == 0:
+        return 2.0 if used else 0.0
+    return used / goal
+
+
 def _draw(measurements: Sequence[Measurement], file: Path) -> None:
     """Each ratio as a share of its goal: left of the line is better."""
     import matplotlib as mpl
@@ -87,7 +95,7 @@ def _draw(measurements: Sequence[Measurement], file: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    shares = [m.goal / m.ratio if m.at_least and m.ratio else m.ratio / m.goal for m in measurements]
+    shares = [share(m) for m in measurements]
     figure, axis = plt.subplots(figsize=(9, 0.6 + 0.28 * len(shares)), layout="constrained")
     names = [f"{m.name} / {m.reference_name}" for m in measurements]
     axis.barh(names, shares, color=["#1a7f37" if m.met else "#cf222e" for m in measurements])

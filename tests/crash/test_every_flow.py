@@ -24,6 +24,7 @@ from tests.product import new_database
 from tests.webhooks.bulk_receiver import bulk_receiving
 
 TIMEOUT_S = 3600
+_NO_SERVER = "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"  # whatever still turns to Prefect fails, and starts none
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
 
 
@@ -39,7 +40,7 @@ def killed(name: str, database: str, state: Path, **more: str) -> dict[str, Any]
     every = os.environ.get(EVERY) or more.get(EVERY, "1")
     told = subprocess.run(
         [sys.executable, "-m", "tests.crash.harness", name],
-        env=os.environ | {DATABASE: database, STATE: str(state)} | more | {EVERY: every},
+        env=os.environ | {DATABASE: database, STATE: str(state), _NO_SERVER: "false"} | more | {EVERY: every},
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,

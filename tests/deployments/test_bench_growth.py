@@ -11,7 +11,7 @@ from api.providers.databases.embedded.cluster import Cluster
 from deployments.bench import measures
 from deployments.bench.growth import ledger, pictures, presence
 from deployments.bench.growth.slopes import Growth, Point, exponent
-from deployments.bench.measures import Measurement
+from deployments.bench.measures import Measurement, share
 from deployments.commands import bench
 
 
@@ -41,6 +41,13 @@ def test_a_cluster_shows_every_line_of_a_ledger_and_of_presence(cluster: Cluster
     assert all(point.seconds > 0 for line in lines for point in line.points)
     pictures.draw(lines, tmp_path / "growth.svg")
     assert (tmp_path / "growth.svg").stat().st_size > 1_000
+
+
+@pytest.mark.parametrize(
+    ("lost", "at_least", "used"), [(0.0, False, 0.0), (3.0, False, 2.0), (0.0, True, 0.0), (2.0, True, 0.0)]
+)
+def test_a_goal_of_nothing_can_be_drawn(lost: float, at_least: bool, used: float) -> None:
+    assert share(Measurement("lost", lost, 100.0, "sent", 0.0, at_least=at_least)) == used
 
 
 def test_a_comparison_names_a_lost_goal(tmp_path: Path) -> None:

@@ -1,12 +1,16 @@
 """The sweep killed in the middle of putting right what a drill had left: the next sweep goes on."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from api.core.drills.runner import DrillRun
 from flows import housekeeping
 from tests.crash.scenario import run, tasks_of
 from tests.crash.scenarios.restore_drill import OutsideWorld, RestoreDrill
 from tests.crash.world import begin, drilling
+
+
+async def _nothing(_before: datetime) -> list[str]:
+    return []
 
 
 class Sweep(RestoreDrill):
@@ -26,6 +30,7 @@ class Sweep(RestoreDrill):
 
     def run(self) -> None:
         self._wire()
+        housekeeping.end_unbegun = _nothing  # Prefect's own runs are Prefect's, which is not here
         run(housekeeping.sweep)
 
 
