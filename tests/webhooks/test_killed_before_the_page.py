@@ -136,5 +136,5 @@ def assert_told_once(url: str, engine: Engine) -> None:
     ended = given_up(engine)
     assert sorted(one["metadata"]["scope"] for one in told) == sorted({endpoint for endpoint, _ in ended})
     for endpoint, delivery in ended:
-        (one,) = [one for one in told if delivery in one["message"]]
+        (one,) = [one for one in told if f"dlv_{delivery.replace('-', '')}" in one["message"]]
         assert one["metadata"]["scope"] == endpoint
