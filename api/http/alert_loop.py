@@ -7,8 +7,7 @@ Every API process does it and so does the Prefect flow `alerts`: any of them is 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 
 import structlog
@@ -18,7 +17,7 @@ from api import request_log
 from api.core.alerts import service, watching
 from api.core.alerts.desk import Desk
 from api.db.engine import DATABASE_ERRORS
-from api.http.background import beside
+from api.http.background import attended
 
 NAME = "alert-sender"
 SILENCE = timedelta(minutes=2)
@@ -35,17 +34,8 @@ class AlertLoop:
         self._checked_at: datetime | None = None
         self._away = False
 
-    @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
-        if not self._enabled:
-            yield
-            return
-        try:
-            async with beside(self._run()):
-                yield
-        finally:
-            with suppress(*DATABASE_ERRORS):
-                await run_in_threadpool(self._leave)
+    def running(self) -> AbstractAsyncContextManager[None]:
+        return attended(self._run, self._leave, enabled=self._enabled)
 
     def turn(self) -> None:
         """One second's work. Raises `DATABASE_ERRORS`."""
@@ -77,6 +67,9 @@ class AlertLoop:
             else:
                 self._away = False
 
-    def _leave(self) -> None:
+    async def _leave(self) -> None:
+        await run_in_threadpool(self._retire)
+
+    def _retire(self) -> None:
         with self._desk.transaction() as session:
             service.retire(session, NAME)

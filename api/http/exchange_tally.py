@@ -7,8 +7,8 @@ neither attempts nor failures. A process that is killed loses what it counted in
 import asyncio
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any
 
 import structlog
@@ -22,7 +22,7 @@ from api.core.incidents.tally import EVERYBODY, Count, Tally
 from api.core.incidents.telemetry import Instance
 from api.db.engine import DATABASE_ERRORS, Session
 from api.http import errors
-from api.http.background import beside
+from api.http.background import attended
 
 _EVERY_S = 1.0
 _log = structlog.get_logger("api.exchange_tally")
@@ -47,18 +47,8 @@ class ExchangeReports:
         self._enabled, self._away = enabled, False
         self.instance = f"{socket.gethostname()}-{os.getpid()}"
 
-    @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
-        if not self._enabled:
-            yield
-            return
-        try:
-            async with beside(self._run()):
-                yield
-        finally:
-            with suppress(*DATABASE_ERRORS):
-                await self.report()
-                await run_in_threadpool(self._leave)
+    def running(self) -> AbstractAsyncContextManager[None]:
+        return attended(self._run, self._leave, enabled=self._enabled)
 
     async def report(self) -> None:
         """Write down what is due. Raises `DATABASE_ERRORS`; it stays due then."""
@@ -84,7 +74,11 @@ class ExchangeReports:
             telemetry.record(session, self.instance, due, self._pace.at(now))
             telemetry.beat(session, Instance(self.instance, self._release, self._deploy_id, flags, now))
 
-    def _leave(self) -> None:
+    async def _leave(self) -> None:
+        await self.report()
+        await run_in_threadpool(self._forget)
+
+    def _forget(self) -> None:
         with self._transaction() as session:
             telemetry.leave(session, self.instance)
 

@@ -5,8 +5,8 @@
 It must not be a flow: with no worker, or no Prefect, none would run. Any number of these may look at once.
 """
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import timedelta
 
 import anyio
@@ -17,7 +17,7 @@ from api.core.alerts import runs, service
 from api.core.clock import Clock
 from api.core.errors import FirstUserError
 from api.db.engine import DATABASE_ERRORS, Session
-from api.http.background import beside
+from api.http.background import attended
 from api.providers.orchestration.prefect import Prefect
 
 LOOK_EVERY = timedelta(seconds=30)
@@ -41,17 +41,8 @@ class RunLoop:
         self._enabled = enabled
         self._said = ""
 
-    @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
-        if not self._enabled:
-            yield
-            return
-        try:
-            async with beside(self._run()):
-                yield
-        finally:
-            with suppress(*DATABASE_ERRORS):
-                await run_in_threadpool(self._leave)
+    def running(self) -> AbstractAsyncContextManager[None]:
+        return attended(self._run, self._leave, enabled=self._enabled)
 
     def turn(self) -> None:
         """One look. Raises `FirstUserError` when Prefect does not answer, `DATABASE_ERRORS`."""
@@ -62,7 +53,10 @@ class RunLoop:
             runs.tell(session, self._env, trouble, now)
             service.beat(session, runs.LOOP, runs.SILENCE, now)
 
-    def _leave(self) -> None:
+    async def _leave(self) -> None:
+        await run_in_threadpool(self._retire)
+
+    def _retire(self) -> None:
         """Others that look say so again within the minute."""
         with self._transaction() as session:
             service.retire(session, runs.LOOP)

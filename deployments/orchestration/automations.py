@@ -28,6 +28,7 @@ NOT_BEGUN_AFTER = timedelta(minutes=5)
 STUCK_AUTOMATION = "cancelled-when-stuck"
 STUCK_AFTER = timedelta(minutes=10)
 _RUNS = ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]})
+_ANY = ResourceSpecification({})
 _MINUTELY = ResourceSpecification({"prefect.resource.id": [f"prefect.tag.{MINUTELY_TAG}"]})
 
 
@@ -43,98 +44,90 @@ _ENDS = _events("Completed", "Failed", "Crashed", "Cancelled", "Cancelling")
 
 def zombie_automation() -> AutomationCore:
     """Whatever the run says counts, by whatever name: a suspended one ends its process, and is no crash."""
-    return AutomationCore(
-        name=ZOMBIE_AUTOMATION,
-        description="Marks flow runs as crashed whose heartbeat has stopped.",
-        trigger=EventTrigger(
-            after={"prefect.flow-run.heartbeat"},
-            expect={"prefect.flow-run.*"},
-            match=_RUNS,
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=ZOMBIE_AFTER,
+    return _when_silent(
+        ZOMBIE_AUTOMATION,
+        "Marks flow runs as crashed whose heartbeat has stopped.",
+        after={"prefect.flow-run.heartbeat"},
+        expect={"prefect.flow-run.*"},
+        within=ZOMBIE_AFTER,
+        action=_becomes(
+            StateType.CRASHED,
+            f"No sign of life for {ZOMBIE_AFTER.total_seconds():.0f} seconds: "
+            "the run's process is gone. The clean-up flow undoes what it left.",
         ),
-        actions=[
-            ChangeFlowRunState(
-                name=None,
-                force=False,
-                state=StateType.CRASHED,
-                message=f"No sign of life for {ZOMBIE_AFTER.total_seconds():.0f} seconds: "
-                "the run's process is gone. The clean-up flow undoes what it left.",
-            )
-        ],
     )
 
 
 def not_begun_automation() -> AutomationCore:
     """What begins the wait must not end it, too: Prefect would count it for the wait before."""
-    return AutomationCore(
-        name=NOT_BEGUN_AUTOMATION,
-        description="Marks flow runs as crashed that a worker has taken and never begun.",
-        trigger=EventTrigger(
-            after=_TAKEN,
-            expect={_LATE} | _BEGUN | _ENDS,
-            match=_RUNS,
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=NOT_BEGUN_AFTER,
+    return _when_silent(
+        NOT_BEGUN_AUTOMATION,
+        "Marks flow runs as crashed that a worker has taken and never begun.",
+        after=_TAKEN,
+        expect={_LATE} | _BEGUN | _ENDS,
+        within=NOT_BEGUN_AFTER,
+        action=_becomes(
+            StateType.CRASHED,
+            f"A worker took it and has not begun it for {NOT_BEGUN_AFTER.seconds // 60} minutes: "
+            "look at the worker.",
         ),
-        actions=[
-            ChangeFlowRunState(
-                name=None,
-                force=False,
-                state=StateType.CRASHED,
-                message=f"A worker took it and has not begun it for {NOT_BEGUN_AFTER.seconds // 60} minutes: "
-                "look at the worker.",
-            )
-        ],
     )
 
 
 def stuck_automation() -> AutomationCore:
-    return AutomationCore(
-        name=STUCK_AUTOMATION,
-        description="Cancels minutely runs that do not end: they keep the next ones from beginning.",
-        trigger=EventTrigger(
-            after={"prefect.flow-run.Running"},
-            expect=_ENDS,
-            match=_RUNS,
-            match_related=_MINUTELY,
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=STUCK_AFTER,
-        ),
-        actions=[CancelFlowRun()],
+    return _when_silent(
+        STUCK_AUTOMATION,
+        "Cancels minutely runs that do not end: they keep the next ones from beginning.",
+        after={"prefect.flow-run.Running"},
+        expect=_ENDS,
+        within=STUCK_AFTER,
+        action=CancelFlowRun(),
+        related=_MINUTELY,
     )
 
 
 def late_automation() -> AutomationCore:
-    return AutomationCore(
-        name=LATE_AUTOMATION,
-        description="Cancels minutely runs that no worker has taken: the next ones do their work.",
-        trigger=EventTrigger(
-            after={_LATE},
-            expect=_TAKEN | _BEGUN | _ENDS,
-            match=_RUNS,
-            match_related=_MINUTELY,
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=LATE_AFTER,
+    return _when_silent(
+        LATE_AUTOMATION,
+        "Cancels minutely runs that no worker has taken: the next ones do their work.",
+        after={_LATE},
+        expect=_TAKEN | _BEGUN | _ENDS,
+        within=LATE_AFTER,
+        action=_becomes(
+            StateType.CANCELLED,
+            f"Late, and no worker took it for {LATE_AFTER.seconds // 60} minutes more: "
+            "look at the worker. The next run does the same work.",
         ),
-        actions=[
-            ChangeFlowRunState(
-                name=None,
-                force=False,
-                state=StateType.CANCELLED,
-                message=f"Late, and no worker took it for {LATE_AFTER.seconds // 60} minutes more: "
-                "look at the worker. The next run does the same work.",
-            )
-        ],
+        related=_MINUTELY,
     )
+
+
+def _when_silent(
+    name: str,
+    description: str,
+    *,
+    after: set[str],
+    expect: set[str],
+    within: timedelta,
+    action: ChangeFlowRunState | CancelFlowRun,
+    related: ResourceSpecification = _ANY,
+) -> AutomationCore:
+    """For each run of which nothing that is expected comes `within` the time."""
+    trigger = EventTrigger(
+        after=after,
+        expect=expect,
+        match=_RUNS,
+        match_related=related,
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive,
+        threshold=1,
+        within=within,
+    )
+    return AutomationCore(name=name, description=description, trigger=trigger, actions=[action])
+
+
+def _becomes(state: StateType, message: str) -> ChangeFlowRunState:
+    return ChangeFlowRunState(name=None, force=False, state=state, message=message)
 
 
 def every_automation() -> tuple[AutomationCore, ...]:
