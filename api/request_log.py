@@ -29,7 +29,10 @@ class RequestLines:
         self._lines: list[bytes] = []
 
     def to(self, stream: TextIO | None, service: str = "") -> None:
-        """Where `api.log` writes; None for processes that have not configured it."""
+        """Where `api.log` writes; None for processes that have not configured it. What waits goes out first: a
+        loop that has ended since does not come back for it."""
+        if self._stream is not None:
+            self._flush(self._stream)
         self._stream, self._service = stream, service
 
     def write(
@@ -69,6 +72,8 @@ class RequestLines:
 
     def _flush(self, stream: TextIO) -> None:
         lines, self._lines = self._lines, []
+        if not lines:
+            return
         stream.write(b"\n".join(lines).decode() + "\n")
         stream.flush()
 

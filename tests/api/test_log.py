@@ -1,5 +1,6 @@
 """What reaches the log: JSON lines with ids, and no credential, address or number of a person."""
 
+import asyncio
 import io
 import json
 import logging
@@ -90,6 +91,17 @@ def test_what_is_bound_to_a_request_is_in_every_line_of_it(lines: io.StringIO) -
 def test_a_value_that_json_does_not_know_is_no_lost_line(lines: io.StringIO) -> None:
     structlog.get_logger("ours").info("odd", one={1, 2}, two=b"\xff", three=object(), four={b"k": {"a": ...}})
     assert json.loads(lines.getvalue())["event"] == "odd"
+
+
+def test_the_line_of_a_request_whose_loop_has_ended_is_not_lost(lines: io.StringIO) -> None:
+    loop = asyncio.new_event_loop()
+    loop.call_soon(loop.stop)
+    loop.call_soon(request_log.lines.write, "req_1", "GET", "/api/me", 200, 0.1)
+    loop.run_forever()
+    loop.close()
+    assert not lines.getvalue()
+    request_log.lines.to(lines, "test")
+    assert json.loads(lines.getvalue())["request_id"] == "req_1"
 
 
 def test_ids_are_left_alone() -> None:

@@ -3,6 +3,7 @@
 A route without a decision fails; so does a decision whose route is gone.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -165,11 +166,19 @@ def test_no_credential_was_written_down(ground: Ground) -> None:
     secrets = {value for value in secrets if len(value) > 30}
     assert len(secrets) > 8
     state = ground.served.settings.stack.state_dir
+    _until_logged(ground, '"path":"/app"')
     written = ground.log.getvalue() + "".join(
         one.read_text(errors="replace") for one in state.rglob("*") if one.is_file()
     )
-    assert '"path":"/app"' in written
     assert not [value[:6] for value in secrets if value in written]
+
+
+def _until_logged(ground: Ground, wanted: str) -> None:
+    """The answer can be here before its line."""
+    patience = time.monotonic() + 10
+    while wanted not in ground.log.getvalue():
+        assert time.monotonic() < patience, f"no line with {wanted}"
+        time.sleep(0.01)
 
 
 NOT_THERE = (For.ANYBODY, For.FOUNDER, For.HOMEPAGE)
