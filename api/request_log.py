@@ -29,8 +29,8 @@ class RequestLines:
         self._lines: list[bytes] = []
 
     def to(self, stream: TextIO | None, service: str = "") -> None:
-        """Where `api.log` writes; None for processes that have not configured it. What waits goes out first: a
-        loop that has ended since does not come back for it."""
+        """Where `api.log` writes; None for processes that have not configured it. What waits goes out first,
+        as its loop may have ended."""
         if self._stream is not None:
             self._flush(self._stream)
         self._stream, self._service = stream, service

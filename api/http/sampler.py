@@ -1,4 +1,5 @@
-"""Counts, once a minute, how many are live in each integration: one process of all writes each minute."""
+"""Counts, once a minute, how many are live in each integration, and writes down who has fallen silent: one
+process of all does so each minute."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -9,7 +10,7 @@ import structlog
 from starlette.concurrency import run_in_threadpool
 
 from api.core.clock import Clock
-from api.core.presence import minutes
+from api.core.presence import minutes, service
 from api.db.engine import DATABASE_AWAY, Session, driver_connection
 from api.http.background import beside
 
@@ -48,11 +49,26 @@ class Sampler:
                 minutes.prune(connection, now)
             return written
 
+    def let_the_silent_leave(self, now: datetime) -> int:
+        """All of them, a transaction for as many as hold nobody up; returns how many."""
+        total = 0
+        while True:
+            with self._transaction() as session:
+                left = service.leave_silently(driver_connection(session), now, self._window)
+            total += left
+            if left < service.SILENT_AT_ONCE:
+                return total
+
+    def minute(self, now: datetime) -> None:
+        """Both, unless another process has the minute."""
+        if self.sample(now):
+            self.let_the_silent_leave(now)
+
     async def _run(self) -> None:
         while True:
             now = self._clock()
             await asyncio.sleep((minutes.minute_of(now) + minutes.MINUTE - now).total_seconds())
             try:
-                await run_in_threadpool(self.sample, self._clock())
+                await run_in_threadpool(self.minute, self._clock())
             except DATABASE_AWAY as error:
                 _log.warning("not counted", kind=type(error).__name__)

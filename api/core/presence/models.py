@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Integer, Text
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Integer, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api.db.base import Base
@@ -10,7 +10,15 @@ from api.db.base import Base
 
 class Presence(Base):
     __tablename__ = "presence"
-    __table_args__ = (CheckConstraint("status in ('live', 'left')", name="status"),)
+    __table_args__ = (
+        CheckConstraint("status in ('live', 'left')", name="status"),
+        Index(
+            "ix_presence_live",
+            "integration_id",
+            "external_user_id",
+            postgresql_where=text("status = 'live'"),
+        ),
+    )
 
     integration_id: Mapped[str] = mapped_column(
         ForeignKey("integrations.id", ondelete="CASCADE"), primary_key=True

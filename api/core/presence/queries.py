@@ -50,6 +50,18 @@ update presence set status = 'left', last_seen = greatest(last_seen, %(now)s)
 where integration_id = %(integration)s and external_user_id = %(user)s
 """
 
+# Whoever is being written at this moment is not silent.
+_SILENT = """
+with silent as (
+    select integration_id, external_user_id from presence
+    where status = 'live' and last_seen <= %(before)s
+    limit %(limit)s for update skip locked
+)
+update presence set status = 'left' from silent
+where presence.integration_id = silent.integration_id
+  and presence.external_user_id = silent.external_user_id
+"""
+
 _COUNT = f"select count(*) from presence where {_LIVE}"  # noqa: S608  the only inserted text is above
 
 _PAGE = f"""
@@ -92,6 +104,10 @@ async def record_many(
 
 def leave(connection: Connection[Any], integration_id: str, external_user_id: str, now: datetime) -> None:
     connection.execute(_LEAVE, {"integration": integration_id, "user": external_user_id, "now": now})
+
+
+def leave_silently(connection: Connection[Any], before: datetime, limit: int) -> int:
+    return connection.execute(_SILENT, {"before": before, "limit": limit}).rowcount
 
 
 def count(connection: Connection[Any], integration_ids: Sequence[str], since: datetime) -> int:

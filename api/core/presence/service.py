@@ -11,6 +11,8 @@ from api.core.presence import queries
 from api.core.presence.rules import Beat, newest_per_user
 
 FIRST = ("", "")
+SILENT = timedelta(minutes=10)
+SILENT_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,14 @@ def _counted(
 def leave(connection: Connection[Any], integration_id: str, external_user_id: str, now: datetime) -> None:
     """The user is not live any more, whatever was said before."""
     queries.leave(connection, integration_id, external_user_id, now)
+
+
+def leave_silently(connection: Connection[Any], now: datetime, window_seconds: int) -> int:
+    """Writes down as left up to `SILENT_AT_ONCE` users of whom nothing has been heard for `SILENT` beyond the
+    window: nobody is live by them, and who looks for the live ones need not pass them. Returns how many. A
+    clock that stands a little wrong makes nobody leave who is live."""
+    silent_since = now - timedelta(seconds=window_seconds) - SILENT
+    return queries.leave_silently(connection, silent_since, SILENT_AT_ONCE)
 
 
 def count_live(

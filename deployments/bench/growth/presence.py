@@ -18,6 +18,7 @@ from deployments.bench.webhooks.ground import create
 
 ROWS = (10_000, 100_000, 1_000_000)
 LIVE = 500
+WINDOW_S = 3600
 _PLACE = """
 SET session_replication_role = replica;
 INSERT INTO founders (id, name, phone_cipher, phone_index) VALUES ('fdr_bench', 'Bench', '', '');
@@ -43,7 +44,7 @@ def measure(cluster: Cluster, rows: tuple[int, ...], rounds: int, say: Callable[
 
 
 def _look(connection: psycopg.Connection) -> None:
-    page = service.live(connection, ["int_bench"], datetime.now(UTC), 3600)
+    page = service.live(connection, ["int_bench"], datetime.now(UTC), WINDOW_S)
     if page.count != LIVE:
         raise AssertionError(f"{page.count} live users instead of {LIVE}")
 
@@ -55,6 +56,8 @@ def _laid(cluster: Cluster, rows: int) -> psycopg.Connection:
     with psycopg.connect(cluster.dsn(roles.ADMIN, database), autocommit=True) as admin:
         admin.execute(_PLACE)
         admin.execute(_ROWS, {"rows": rows, "live": LIVE})
+        while service.leave_silently(admin, datetime.now(UTC), WINDOW_S):
+            pass
         admin.execute("VACUUM (ANALYZE) presence")
         admin.execute("CHECKPOINT")
     return psycopg.connect(cluster.dsn(roles.APP, database), autocommit=True)

@@ -71,6 +71,75 @@ def test_the_window_ends_exactly_after_ninety_seconds(session: Session, place: P
     assert live(session, place, NOW + timedelta(seconds=90)) == []
 
 
+def test_who_has_been_silent_for_long_is_written_down_as_left_and_comes_back(
+    session: Session, place: Place
+) -> None:
+    beat(session, place, Beat("anna", "live", NOW), Beat("ben", "live", NOW + timedelta(seconds=1)))
+    connection = driver_connection(session)
+    silent = NOW + service.SILENT + timedelta(seconds=90)
+    assert service.leave_silently(connection, silent - timedelta(seconds=1), 90) == 0
+    assert service.leave_silently(connection, silent, 90) == 1
+    assert service.leave_silently(connection, silent, 90) == 0
+    kept = session.execute(
+        text("select external_user_id, status, last_seen from presence where integration_id = :i order by 1"),
+        {"i": place.integration_id},
+    )
+    assert list(kept) == [("anna", "left", NOW), ("ben", "live", NOW + timedelta(seconds=1))]
+    beat(session, place, Beat("anna", "live", silent))
+    assert live(session, place, silent) == ["anna"]
+
+
+def test_who_is_being_written_at_this_moment_is_passed_by(engine: Engine, vault: Vault) -> None:
+    with session_scope(engine) as session:
+        place = new_place(session, vault, "+447700900902")
+        for user in ("anna", "ben"):
+            session.execute(
+                text("insert into presence values (:i, :u, :at, 'live')"),
+                {"i": place.integration_id, "u": user, "at": NOW},
+            )
+    later = NOW + timedelta(days=1)
+    with session_scope(engine) as beating, session_scope(engine) as sweeping:
+        beating.execute(
+            text(
+                "update presence set last_seen = :at where integration_id = :i and external_user_id = 'anna'"
+            ),
+            {"at": later, "i": place.integration_id},
+        )
+        sweeping.execute(text("set local lock_timeout = '2s'"))
+        assert service.leave_silently(driver_connection(sweeping), later, 90) >= 1
+    with session_scope(engine) as session:
+        assert live(session, place, later) == ["anna"]
+        assert service.leave_silently(driver_connection(session), later, 90) == 0
+
+
+def test_a_beat_of_somebody_live_writes_no_index(session: Session, place: Place) -> None:
+    beat(session, place, Beat("anna", "live", NOW))
+    of_this_transaction = text(
+        "select n_tup_upd, n_tup_hot_upd from pg_stat_xact_user_tables where relname = 'presence'"
+    )
+    before = session.execute(of_this_transaction).one()
+    beat(session, place, Beat("anna", "live", NOW + timedelta(seconds=30)))
+    after = session.execute(of_this_transaction).one()
+    assert (after[0] - before[0], after[1] - before[1]) == (1, 1)
+
+
+def test_looking_for_the_live_passes_nobody_who_left(session: Session, place: Place) -> None:
+    session.execute(
+        text("insert into presence select :i, 'gone' || n, :at, 'left' from generate_series(1, 5000) n"),
+        {"i": place.integration_id, "at": NOW},
+    )
+    beat(session, place, Beat("anna", "live", NOW))
+    session.execute(text("analyze presence"))
+    explained = session.execute(
+        text(
+            "explain (analyze, format json) select count(*) from presence"
+            " where integration_id = any(:i) and status = 'live' and last_seen > :since"
+        ),
+        {"i": [place.integration_id], "since": NOW - timedelta(seconds=90)},
+    ).scalar_one()
+    assert "ix_presence_live" in str(explained) and "'Rows Removed by Filter': 5" not in str(explained)
+
+
 def test_pages_hold_everyone_once(session: Session, vault: Vault) -> None:
     place = new_place(session, vault)
     users = [f"u{number:02d}" for number in range(25)]
