@@ -1,4 +1,4 @@
-"""Migrations as functions: `upgrade(url)`, `current(engine)`, `head()`.
+"""Migrations as functions: `upgrade(url)`, `current(engine)`, `head()`, `is_ahead(found, head)`.
 
 Two migrators started at once queue up behind an advisory lock; no step waits longer than `LOCK_TIMEOUT` for a
 table that is in use, so that a migration never stops the traffic behind it. Alembic is imported only where it
@@ -34,6 +34,18 @@ def head() -> str:
             f"{len(heads)} heads among the migrations in {MIGRATIONS}: {sorted(map(str, heads))}"
         )
     return str(heads.pop())
+
+
+def is_ahead(found: str, expected: str) -> bool:
+    """Whether a newer release has migrated the database. This one works on it still: a release takes away
+    only what the one before it does without. So it goes on serving while the next one rolls out, and can be
+    gone back to. Revisions are numbered: `0012_live_index`."""
+    return _number(found) > _number(expected)
+
+
+def _number(revision: str) -> int:
+    digits = revision.partition("_")[0]
+    return int(digits) if digits.isdecimal() else -1
 
 
 def current(engine: Engine) -> str | None:

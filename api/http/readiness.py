@@ -1,4 +1,5 @@
-"""Can this process serve? The database answers, its schema is the one this code expects, nobody is draining.
+"""Can this process serve? The database answers, its schema is the one this code expects or a newer release's,
+nobody is draining.
 
 One reserved connection, so that a full pool does not make the process look dead; one check at a time, its
 result shared by all who ask within two seconds.
@@ -12,6 +13,7 @@ from typing import Any
 
 import psycopg
 
+from api.db import migrate
 from api.db.address import DatabaseAddress
 from api.http.draining import Draining
 
@@ -61,7 +63,8 @@ class Readiness:
                 postgres=self._connection.info.server_version // 10000 if self._connection else None,
             ),
             "migrations": _check(
-                revision == self._expected,
+                revision == self._expected
+                or (revision is not None and migrate.is_ahead(revision, self._expected)),
                 "not known" if failure else "run the migrations of this release",
                 expected=self._expected,
                 current=revision,

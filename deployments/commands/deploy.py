@@ -19,13 +19,22 @@ def register(root: typer.Typer) -> None:
 def migrate() -> None:
     """Bring the database to this release's schema. Run it before the release takes traffic.
 
-    Two at once wait for one another; a database that is there already stays as it is."""
-    url = _owner_url(load())
+    Two at once wait for one another. A database that is there already stays as it is; so does one that a
+    newer release has migrated, as after a rollback, and the restored copy of a drill."""
+    settings = load()
+    if settings.platform.restored_database_url and not settings.deploy.owner_database_url.get_secret_value():
+        copy = settings.service.restored_copy or "a restored copy"
+        sys.stdout.write(f"{copy} stays as it was restored\n")
+        return
+    url, head = _owner_url(settings), migrations.head()
     engine = make_engine(url, application_name="firstuser-migrate")
     before = migrations.current(engine)
     engine.dispose()
+    if before and migrations.is_ahead(before, head):
+        sys.stdout.write(f"{before} is of a newer release, which this one works on: it stays\n")
+        return
     migrations.upgrade(url)
-    sys.stdout.write(f"{before or 'empty'} → {migrations.head()}\n")
+    sys.stdout.write(f"{before or 'empty'} → {head}\n")
 
 
 def _owner_url(settings: Settings) -> str:

@@ -49,3 +49,12 @@ def test_two_migrators_at_once_and_all_the_way_back(cluster: Cluster) -> None:
     assert migrate.current(engine) == migrate.head()
     assert {"founders", "entries", "presence"} <= set(inspect(engine).get_table_names())
     engine.dispose()
+
+
+def test_a_newer_release_is_told_by_its_number() -> None:
+    assert migrate.is_ahead("0013_next", "0012_live_index")
+    assert not migrate.is_ahead("0012_other_branch", "0012_live_index")
+    assert not migrate.is_ahead("0011_accounted", "0012_live_index")
+    assert not migrate.is_ahead("ae1027a6acf", "0012_live_index"), "not one of ours"
+    assert migrate.is_ahead("9999_next", migrate.head()), "the head's own name has a number"
+    assert not migrate.is_ahead(migrate.head(), "9999_next")

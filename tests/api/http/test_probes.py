@@ -67,6 +67,24 @@ def test_an_older_schema_is_not_ready(seeded: Settings) -> None:
     assert checks["database"]["status"] == "ok"
 
 
+def test_the_schema_of_a_newer_release_is_ready(seeded: Settings) -> None:
+    """What serves goes on serving while the next release rolls out, and can be gone back to."""
+    app = create_app(seeded)
+    with TestClient(app, base_url=BASE_URL) as client:
+        app.state.services.readiness._expected = "0001_before"
+        status, checks = verbose(client)
+    assert status == 200
+    assert checks["migrations"]["expected"] == "0001_before" != checks["migrations"]["current"]
+
+
+def test_a_schema_that_nobody_knows_is_not_ready(seeded: Settings) -> None:
+    app = create_app(seeded)
+    with TestClient(app, base_url=BASE_URL) as client:
+        number = app.state.services.readiness._expected.partition("_")[0]
+        app.state.services.readiness._expected = f"{number}_of_another_branch"
+        assert verbose(client)[0] == 503
+
+
 def test_a_lost_connection_is_replaced(seeded: Settings, app: FastAPI) -> None:
     app = create_app(seeded)
     with TestClient(app, base_url=BASE_URL) as client:

@@ -145,6 +145,7 @@ def test_migration_head_and_checksums(engine: Engine) -> None:
     with Session(engine) as session:
         assert database.migration_head(session, migrate.head()).ok
         assert not database.migration_head(session, "9999_future").ok
+        assert database.migration_head(session, "0001_before").ok, "a release was gone back from"
         assert database.checksums(session).ok
 
 
