@@ -2,6 +2,7 @@
 
 from asyncio import to_thread
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from prefect import flow, get_client
@@ -18,7 +19,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import StateType
-from prefect.states import Crashed
+from prefect.states import Completed, Crashed
 
 from api.core.access import codes, starts
 from api.core.alerts import service as alerts
@@ -35,6 +36,7 @@ BEACON_MARGIN = timedelta(days=1)
 RUNS_KEPT = timedelta(days=2)
 MINUTELY = ("webhook-retries", "alerts", "sweep", "incident-watch")
 MOST_RUNS = 10_000
+MOST_SAID = 500
 UNBEGUN_AFTER = timedelta(minutes=8)
 BUSY = "a drill is running: nothing swept"
 NO_DRILL = "no drill was ever begun"
@@ -59,7 +61,7 @@ _RUNS_AT_ONCE = 200
     on_crashed=[hooks.trouble],
     on_completion=[hooks.fine],
 )
-async def sweep() -> list[str]:
+async def sweep() -> Any:
     """Put staging back and destroy copies after a crashed drill, empty the smoke test's tenant after a
     killed one. Steps aside while a drill runs.
 
@@ -68,7 +70,7 @@ async def sweep() -> list[str]:
     done = await to_thread(preflight_tenant.sweep) + await to_thread(sweep_now)
     done += await end_unbegun(system_clock() - UNBEGUN_AFTER)
     await artifacts.swept([one for one in done if not one.startswith((BUSY, NO_DRILL))])
-    return done
+    return Completed(message="; ".join(done)[:MOST_SAID] or "nothing to undo")
 
 
 async def end_unbegun(before: datetime) -> list[str]:
@@ -116,13 +118,13 @@ def sweep_now() -> list[str]:
     on_crashed=[hooks.trouble],
     on_completion=[hooks.fine],
 )
-async def prune() -> dict[str, int]:
+async def prune() -> Any:
     """Drop what ended long ago: codes, waiting list starts, idempotency keys, login codes, alerts,
     webhooks and their attempts, and the runs of the minutely flows."""
     gone = await to_thread(prune_now)
     gone |= {"runs": await forget_runs(system_clock() - RUNS_KEPT)}
     await artifacts.pruned(gone, KEPT)
-    return gone
+    return Completed(message=f"{sum(gone.values())} rows dropped")
 
 
 async def forget_runs(before: datetime) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect import flow
 from prefect.artifacts import acreate_table_artifact
+from prefect.states import Completed
 
 from api.core.incidents import reading
 from flows import hooks, watching, wiring
@@ -22,17 +23,20 @@ from flows.naming import stamped
     on_crashed=[hooks.trouble],
     on_completion=[hooks.fine],
 )
-async def incident_watch() -> dict[str, Any]:
-    """What was opened, done and seen."""
+async def incident_watch() -> Any:
+    """Judge every rollback rule, act for the incidents that are open, see what it did."""
     found = await asyncio.to_thread(watching.watch)
     if found.opened or found.acted or found.seen:
         await publish(found)
-    return dict(watching.told(found))
+    return Completed(message=said(found))
 
 
 async def publish(found: watching.Watched) -> None:
     """The verdict of each rule in each scope, where something was done: the rest is on the Incidents page."""
     with wiring.transaction() as session:
         table = [one.row() for one in reading.standings(session)]
-    said = f"{len(found.opened)} opened, {found.acted} actions, {found.seen} effects seen"
-    await acreate_table_artifact(table, key="incident-watch", description=said)
+    await acreate_table_artifact(table, key="incident-watch", description=said(found))
+
+
+def said(found: watching.Watched) -> str:
+    return f"{len(found.opened)} opened, {found.acted} actions, {found.seen} effects seen"

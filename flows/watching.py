@@ -1,10 +1,8 @@
 """One run of the incident watch, without Prefect: bring the probes, judge, act, look for the effects."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
 
 from api.core.clock import system_clock
 from api.core.incidents import telemetry, watching
@@ -93,7 +91,3 @@ def newest_deploy(at: datetime) -> RecentDeploy | None:
     known = hosting.deploys(PRODUCTION) if isinstance(hosting, ReleaseKeeper) else ()
     paced = [RecentDeploy(one.id, one.release, pace().at(one.at), one.irreversible) for one in known]
     return max((one for one in paced if one.at <= at), key=lambda one: one.at, default=None)
-
-
-def told(found: Watched) -> Mapping[str, Any]:
-    return {"now": found.now.isoformat(), "opened": found.opened, "acted": found.acted, "seen": found.seen}

@@ -6,10 +6,11 @@ The same code as the dispatcher's, so any number of both may run at once. What a
 import asyncio
 from collections import Counter
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.artifacts import acreate_table_artifact
+from prefect.states import Completed
 from pydantic import Field
 
 from api.core.alerts import service as alerts
@@ -34,7 +35,7 @@ SILENCE = timedelta(minutes=4)
     on_crashed=[hooks.trouble],
     on_completion=[hooks.fine],
 )
-async def webhook_retries(seconds: Seconds = SLICE_S) -> dict[str, int]:
+async def webhook_retries(seconds: Seconds = SLICE_S) -> Any:
     """Send what is due.
 
     Args:
@@ -42,12 +43,12 @@ async def webhook_retries(seconds: Seconds = SLICE_S) -> dict[str, int]:
     """
     ports = wiring.webhook_ports()
     if ports is None:
-        return {}
+        return Completed(message="webhooks are not set up here")
     dispatcher = await drain(ports, seconds)
     now, stands = await asyncio.to_thread(conclude, ports, dispatcher)
     if dispatcher.tally["claimed"] or stands.due:
         await publish(dispatcher.tally, stands, now)
-    return dict(dispatcher.tally)
+    return Completed(message=said(dispatcher.tally, stands))
 
 
 async def drain(ports: Ports, seconds: float) -> Dispatcher:
@@ -73,5 +74,8 @@ async def publish(tally: Counter[str], stands: Standing, now: datetime) -> None:
     row: dict[str, object] = {name: tally[name] for name in outcomes}
     row |= {"held": stands.held, "still due": stands.due, "slowed": stands.slowed}
     row["oldest due, seconds"] = round(stands.oldest_age(now).total_seconds(), 1)
-    said = f"{tally['delivered']} delivered, {stands.due} due"
-    await acreate_table_artifact([row], key="webhook-retries", description=said)
+    await acreate_table_artifact([row], key="webhook-retries", description=said(tally, stands))
+
+
+def said(tally: Counter[str], stands: Standing) -> str:
+    return f"{tally['delivered']} delivered, {stands.due} due"

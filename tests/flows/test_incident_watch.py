@@ -66,8 +66,9 @@ def test_the_flow_publishes_what_it_saw(
         shown.append(table)
 
     monkeypatch.setattr(incident_watch, "acreate_table_artifact", keep)
-    told = asyncio.run(incident_watch.incident_watch.fn())
-    assert len(told["opened"]) == 1 and len(shown) == 1
-    asyncio.run(incident_watch.incident_watch.fn())
+    ended = asyncio.run(incident_watch.incident_watch.fn())
+    assert ended.message.startswith("1 opened, ") and len(shown) == 1
+    again = asyncio.run(incident_watch.incident_watch.fn())
+    assert again.message.startswith("0 opened, 0 actions")
     assert len(shown) == 1  # nothing new: no artifact a minute
     assert isinstance(world.responses[ActionKind.ROLL_BACK], Recorded)
