@@ -3,39 +3,17 @@
 Minutely flows leave one only when something was done or is wrong: the list of artifacts is for people.
 """
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-import httpx
 from prefect.artifacts import acreate_markdown_artifact, create_markdown_artifact
-from prefect.exceptions import PrefectHTTPStatusError
-from structlog import get_logger
 
 from api.core.alerts.views import AlertView
-from api.core.errors import FirstUserError
 from api.core.preflight.rehearsals import Rehearsal
 from flows import wiring
+from flows.away import unless_prefect_is_away
 
 Rows = Sequence[Sequence[object]]
-AWAY = (httpx.TransportError, PrefectHTTPStatusError)
-_log = get_logger("flows.artifacts")
-
-
-@contextmanager
-def unless_prefect_is_away() -> Generator[None]:
-    """What cannot be reported is left out: a drill goes on without Prefect, and our own rows hold all."""
-    try:
-        yield
-    except AWAY as error:
-        _log.warning("Prefect is away: a report is left out", kind=type(error).__name__)
-
-
-def interrupted(error: BaseException, again: str) -> FirstUserError:
-    """What ended a run from outside, as its record says it."""
-    if isinstance(error, AWAY):
-        return FirstUserError("Prefect could not be reached", fix=f"Start Prefect (`firstuser up`). {again}")
-    return FirstUserError(f"interrupted by {type(error).__name__}", fix=again)
 
 
 def runbook(name: str) -> str:

@@ -14,12 +14,8 @@ from prefect.client.schemas.filters import (
     FlowFilterName,
     FlowRunFilter,
     FlowRunFilterEndTime,
-    FlowRunFilterExpectedStartTime,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import StateType
-from prefect.states import Completed, Crashed
+from prefect.states import Completed
 
 from api.core.access import codes, starts
 from api.core.alerts import service as alerts
@@ -29,7 +25,7 @@ from api.core.errors import Conflict, Refused
 from api.core.founders import login
 from api.core.idempotency import service as idempotency
 from api.core.webhooks import retention
-from flows import artifacts, hooks, preflight_tenant, wiring
+from flows import artifacts, hooks, preflight_tenant, unbegun, wiring
 from flows.naming import stamped
 
 BEACON_MARGIN = timedelta(days=1)
@@ -76,19 +72,11 @@ async def sweep() -> Any:
 async def end_unbegun(before: datetime) -> list[str]:
     """Runs that a worker took and never began keep the slot of their deployment. An automation ends them
     after five minutes; this is for those whose events were lost with a server."""
-    unbegun = FlowRunFilter(
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING])),
-        expected_start_time=FlowRunFilterExpectedStartTime.model_validate({"before_": before}),
-    )
-    ended = list[str]()
     async with get_client() as client:
-        for run in await client.read_flow_runs(flow_run_filter=unbegun, limit=_RUNS_AT_ONCE):
-            if run.state and run.state.timestamp < before:
-                await client.set_flow_run_state(
-                    run.id, Crashed(message="A worker took it and never began it.")
-                )
-                ended.append(f"{run.name} was taken by a worker and never begun: it has crashed")
-    return ended
+        return [
+            await unbegun.end(client, run, "A worker took it and never began it.")
+            for run in await unbegun.taken(client, before)
+        ]
 
 
 def sweep_now() -> list[str]:

@@ -12,6 +12,7 @@ from prefect.states import Completed, Failed
 from api.core.errors import FirstUserError
 from api.core.preflight.rehearsals import Rehearsal
 from flows import artifacts, hooks, rehearsal_wiring, wiring
+from flows.away import interrupted
 from flows.naming import stamped
 
 
@@ -38,7 +39,7 @@ def rehearse_rollback() -> Any:
         except FirstUserError as error:
             problem = error
         except BaseException as error:
-            problem = artifacts.interrupted(error, "Rehearse again.")
+            problem = interrupted(error, "Rehearse again.")
             raise
         finally:
             verdict = home_and_record(one, problem)

@@ -25,7 +25,8 @@ from api.core.preflight.records import Check, Result
 from api.core.preflight.service import Preflight
 from api.core.rotation.cadence import Dated
 from flows import drill_history, wiring
-from flows.artifacts import runbook, unless_prefect_is_away
+from flows.artifacts import runbook
+from flows.away import unless_prefect_is_away
 from flows.rotation_run import Outcome, Plan
 
 UPDATE_EVERY_S = 1.0

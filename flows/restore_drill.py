@@ -21,7 +21,7 @@ from api.core.drills.records import CheckResult, DrillStatus
 from api.core.drills.targets import LATEST
 from api.core.errors import FirstUserError, ProviderError
 from flows import hooks, wiring
-from flows.artifacts import interrupted
+from flows.away import interrupted
 from flows.reporting import ProgressArtifact, report_drill, report_history
 
 CheckName = Literal[

@@ -60,10 +60,14 @@ def _prefect_server(state: StateFolder) -> None:
 
 
 def _prefect_worker(state: StateFolder) -> None:
+    from api import log
     from deployments.local.prefect import WORK_POOL
+    from deployments.orchestration.abandoned import end_abandoned
 
     # it works in a folder of a fixed name in there, which another user of this machine may own in /tmp
     os.environ["TMPDIR"] = str(state.temporary)
+    log.configure_ours("worker")  # the rest is Prefect's
+    end_abandoned(WORK_POOL, WORK_POOL)
     _prefect("worker", "start", "--pool", WORK_POOL, "--type", "process", "--name", WORK_POOL)
 
 

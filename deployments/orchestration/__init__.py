@@ -6,5 +6,6 @@
 `deploying`     all of it in order, against a server
 `connection`    Prefect's own variables, from our settings; `server` those of its server
 `flow_run`      the process of one flow run beyond the embedded stack
+`abandoned`     runs that a worker took, and then ended before it began them
 `worker`        the worker's process: lets runs end, then ends them
 """

@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
 
+from api import log
 from deployments.local.lifeline import GRACE_SECONDS
+from deployments.orchestration.abandoned import end_abandoned
 
 DRAIN_S = 15.0
 STOP_S = DRAIN_S + GRACE_SECONDS + 5
@@ -25,6 +27,9 @@ _POLL_S = 0.1
 
 def serve_worker(pool: str, kind: str) -> int:
     """The exit code: 0 after SIGTERM, otherwise the worker's own."""
+    log.configure_ours("worker")  # the rest is Prefect's
+    if kind == "process":
+        end_abandoned(pool, None)
     return supervise([sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", kind])
 
 

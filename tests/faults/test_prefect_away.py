@@ -15,7 +15,8 @@ from api.core.ports import Progress
 from api.http.run_loop import RunLoop
 from api.http.services import Services
 from api.providers.orchestration.prefect import AWAY, Prefect
-from flows import artifacts, reporting
+from flows import reporting
+from flows.away import interrupted, unless_prefect_is_away
 from flows.reporting import PreflightProgress, ProgressArtifact
 from tests.api.http.conftest import app, founder, outbox, visit
 from tests.product import product_url, seeded
@@ -45,18 +46,18 @@ def test_a_run_goes_on_without_the_reports_it_cannot_leave(monkeypatch: pytest.M
     with progress.step():
         progress(Progress("fetch", 1, 2, "bytes"))
     PreflightProgress(3)
-    with artifacts.unless_prefect_is_away():
+    with unless_prefect_is_away():
         away()
     assert len(tried) == 3
-    with pytest.raises(ValueError, match="ours"), artifacts.unless_prefect_is_away():
+    with pytest.raises(ValueError, match="ours"), unless_prefect_is_away():
         raise ValueError("ours")  # a mistake of our own is not left out
 
 
 def test_a_drill_that_ends_with_prefect_says_so() -> None:
-    problem = artifacts.interrupted(httpx.ConnectError("refused"), "Start the drill again.")
+    problem = interrupted(httpx.ConnectError("refused"), "Start the drill again.")
     assert str(problem).startswith("Prefect could not be reached")
     assert "Start the drill again." in str(problem.fix)
-    assert "KeyboardInterrupt" in str(artifacts.interrupted(KeyboardInterrupt(), "Again."))
+    assert "KeyboardInterrupt" in str(interrupted(KeyboardInterrupt(), "Again."))
 
 
 def test_who_follows_a_run_waits_for_prefect_to_come_back(gone: Prefect) -> None:

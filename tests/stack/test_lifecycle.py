@@ -115,6 +115,32 @@ def test_a_killed_part_is_shown_and_comes_back(other_stack: StackUnderTest, part
     assert until(lambda: other_stack.status()[part]["state"] == "healthy", HEALED_WITHIN_S)
 
 
+def test_a_run_that_the_last_worker_took_and_never_began_ends_with_the_next(
+    other_stack: StackUnderTest,
+) -> None:
+    """Without this its deployment would stand still until an automation ends it, five minutes later."""
+    supervisor, prefect = Supervisor(other_stack.state.root), prefect_of(other_stack)
+    supervisor.stop("prefect-worker")
+    (retain,) = prefect.post(
+        "/deployments/filter", json={"deployments": {"name": {"any_": ["retain"]}}}
+    ).json()
+    run = prefect.post(f"/deployments/{retain['id']}/create_flow_run", json={}).raise_for_status().json()
+    taken = {"state": {"type": "PENDING"}, "force": True}
+    prefect.post(f"/flow_runs/{run['id']}/set_state", json=taken).raise_for_status()
+    supervisor.start("prefect-worker")
+
+    def state() -> str:
+        return prefect.get(f"/flow_runs/{run['id']}").raise_for_status().json()["state"]["type"]
+
+    assert until(lambda: state() == "CRASHED", HEALED_WITHIN_S), state()
+
+
+def prefect_of(stack: StackUnderTest) -> httpx.Client:
+    user, _, password = stack.state.prefect_login.read_text().strip().partition(":")
+    base = f"{stack.ports.url('prefect')}/api"
+    return httpx.Client(base_url=base, auth=(user, password), timeout=30, trust_env=False)
+
+
 def test_a_hanging_part_is_shown_and_restarted(other_stack: StackUnderTest) -> None:
     before = other_stack.status()["api-staging"]
     os.kill(before["pid"], signal.SIGSTOP)
