@@ -147,11 +147,9 @@ async def ensure_automations(client: PrefectClient) -> None:
 
 
 def _differs(found: AutomationCore, wanted: AutomationCore) -> bool:
-    return _trigger(found) != _trigger(wanted)
+    return _said(found) != _said(wanted)
 
 
-def _trigger(automation: AutomationCore) -> dict[str, object]:
-    """What it reacts to; a stored trigger carries an id of its own."""
-    if not isinstance(automation.trigger, EventTrigger):
-        return {}
-    return automation.trigger.model_dump(include={"after", "expect", "within", "threshold"})
+def _said(automation: AutomationCore) -> dict[str, object]:
+    """All that we say of it. Prefect gives a trigger an id, and ops may switch an automation off."""
+    return automation.model_dump(exclude={"id": True, "enabled": True, "trigger": {"id"}})

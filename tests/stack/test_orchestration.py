@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deployments.orchestration.automations import ZOMBIE_AUTOMATION
+from deployments.orchestration.automations import STUCK_AUTOMATION, ZOMBIE_AUTOMATION
 from tests.stack.conftest import SCHEDULES, StackUnderTest
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
@@ -64,17 +64,27 @@ def test_a_second_start_duplicates_nothing_and_keeps_a_pause(
     schedule = f"/deployments/{retain['id']}/schedules/{retain['schedules'][0]['id']}"
     prefect.patch(schedule, json={"active": False}).raise_for_status()
     before = automations(prefect)
+    make_older(prefect, before[STUCK_AUTOMATION])
     stack.firstuser("up")
     after = deployments(prefect)["retain"]
     assert [found["active"] for found in after["schedules"]] == [False]
-    assert sorted(automations(prefect)) == sorted(before)
-    assert ZOMBIE_AUTOMATION in before
+    now = automations(prefect)
+    assert now.keys() == before.keys()
+    assert now[ZOMBIE_AUTOMATION] == before[ZOMBIE_AUTOMATION]  # not even touched
+    assert now[STUCK_AUTOMATION]["actions"] == before[STUCK_AUTOMATION]["actions"]
     prefect.patch(schedule, json={"active": True}).raise_for_status()
 
 
-def automations(prefect: httpx.Client) -> list[str]:
+def automations(prefect: httpx.Client) -> dict[str, Any]:
     found = prefect.post("/automations/filter", json={}).raise_for_status().json()
-    return [automation["name"] for automation in found]
+    assert len({automation["name"] for automation in found}) == len(found)
+    return {automation["name"]: automation for automation in found}
+
+
+def make_older(prefect: httpx.Client, automation: dict[str, Any]) -> None:
+    """It does something else, as one of an older release may."""
+    older = automation | {"actions": [{"type": "do-nothing"}]}
+    prefect.put(f"/automations/{automation['id']}", json=older).raise_for_status()
 
 
 def test_a_run_starts_soon_and_ends_well(prefect: httpx.Client) -> None:
