@@ -10,6 +10,7 @@ told from here: the API looks at runs by itself (`api.http.run_loop`), with no w
 """
 
 from datetime import timedelta
+from typing import Any
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
@@ -141,15 +142,13 @@ async def ensure_automations(client: PrefectClient) -> None:
         if not known:
             await client.create_automation(wanted)
         for found in known:
-            if _differs(found, wanted):
-                wanted.enabled = found.enabled
-                await client.update_automation(found.id, wanted)
+            if _said(found) != _said(wanted):
+                # the client sends what was set, and of an action without its type the server makes none
+                told = AutomationCore.model_validate(_said(wanted) | {"enabled": found.enabled})
+                await client.update_automation(found.id, told)
 
 
-def _differs(found: AutomationCore, wanted: AutomationCore) -> bool:
-    return _said(found) != _said(wanted)
-
-
-def _said(automation: AutomationCore) -> dict[str, object]:
-    """All that we say of it. Prefect gives a trigger an id, and ops may switch an automation off."""
-    return automation.model_dump(exclude={"id": True, "enabled": True, "trigger": {"id"}})
+def _said(automation: AutomationCore) -> dict[str, Any]:
+    """All that we say of it. Prefect gives it an owner and its trigger an id; ops may switch it off."""
+    theirs: Any = {"id": True, "owner_resource": True, "enabled": True, "trigger": {"id"}}
+    return automation.model_dump(exclude=theirs)

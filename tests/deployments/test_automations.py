@@ -9,15 +9,15 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
-from prefect.events.actions import CancelFlowRun, ChangeFlowRunState
+from prefect.events.actions import CancelFlowRun, ChangeFlowRunState, DoNothing
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.events.schemas.automations import EventTrigger as Told
 from prefect.events.schemas.events import ResourceSpecification
-from prefect.server.events.schemas.automations import EventTrigger
+from prefect.server.events.schemas.automations import AutomationUpdate, EventTrigger
 from prefect.server.events.schemas.events import ReceivedEvent
 
 from deployments.orchestration import automations
-from deployments.orchestration.automations import ensure_automations, every_automation, late_automation
+from deployments.orchestration.automations import ensure_automations, every_automation, stuck_automation
 
 FOR_EVERY_RUN = {automations.ZOMBIE_AUTOMATION, automations.NOT_BEGUN_AUTOMATION}
 BEGINS: Mapping[str, set[str]] = {
@@ -77,7 +77,8 @@ def as_stored(automation: AutomationCore) -> Automation:
 
 
 class Kept:
-    """A server's automations; `told` are the updates."""
+    """A server's automations; `told` are the updates, as Prefect's client sends them and its server takes
+    them."""
 
     def __init__(self, stored: Sequence[Automation]) -> None:
         self.stored = {one.name: one for one in stored}
@@ -87,7 +88,9 @@ class Kept:
         return [self.stored[name]]
 
     async def update_automation(self, _id: UUID, wanted: AutomationCore) -> None:
-        self.told.append(wanted)
+        sent = wanted.model_dump(mode="json", exclude_unset=True)
+        taken = AutomationUpdate.model_validate(sent)
+        self.told.append(AutomationCore.model_validate(taken.model_dump()))
 
 
 def brought_up_to_date(stored: Sequence[Automation]) -> list[AutomationCore]:
@@ -97,14 +100,14 @@ def brought_up_to_date(stored: Sequence[Automation]) -> list[AutomationCore]:
 
 
 def older(**changes: Any) -> list[Automation]:
-    """One of them, `late_automation`, with these changes."""
-    late = automations.LATE_AUTOMATION
+    """One of them, `stuck_automation`, with these changes."""
+    old = automations.STUCK_AUTOMATION
     stored = [as_stored(one) for one in every_automation()]
-    return [one.model_copy(update=changes) if one.name == late else one for one in stored]
+    return [one.model_copy(update=changes) if one.name == old else one for one in stored]
 
 
 def trigger(**changes: Any) -> dict[str, Any]:
-    return {"trigger": as_stored(late_automation()).trigger.model_copy(update=changes)}
+    return {"trigger": as_stored(stuck_automation()).trigger.model_copy(update=changes)}
 
 
 AS_BEFORE = ChangeFlowRunState(name=None, force=False, state=StateType.CANCELLED, message="said before")
@@ -118,7 +121,7 @@ def test_what_is_up_to_date_is_left_alone() -> None:
     "changes",
     [
         {"description": "as it was said before"},
-        {"actions": [CancelFlowRun()]},
+        {"actions": [DoNothing()]},
         {"actions": [AS_BEFORE]},
         {"actions_on_resolve": [CancelFlowRun()]},
         trigger(match_related=ResourceSpecification({})),
@@ -130,4 +133,4 @@ def test_what_is_up_to_date_is_left_alone() -> None:
 )
 def test_an_older_releases_is_brought_up_to_date_and_stays_switched_off(changes: dict[str, Any]) -> None:
     (told,) = brought_up_to_date(older(**changes))
-    assert told.model_dump() == late_automation().model_dump() | {"enabled": False}
+    assert told.model_dump() == stuck_automation().model_dump() | {"enabled": False}

@@ -83,7 +83,8 @@ def automations(prefect: httpx.Client) -> dict[str, Any]:
 
 def make_older(prefect: httpx.Client, automation: dict[str, Any]) -> None:
     """It does something else, as one of an older release may."""
-    older = automation | {"actions": [{"type": "do-nothing"}]}
+    ours = {name: automation[name] for name in ("name", "description", "trigger")}
+    older = ours | {"actions": [{"type": "do-nothing"}]}
     prefect.put(f"/automations/{automation['id']}", json=older).raise_for_status()
 
 
