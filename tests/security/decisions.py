@@ -104,7 +104,7 @@ DECISIONS: tuple[Decision, ...] = (
     _json(For.WIDGET, "POST", f"{_W}/read", {"seq": 0}),
     # founders: what is their own, or everybody's
     *_get(For.FOUNDER, "/app", "/app/live", "/app/chat", "/app/chat/list", "/app/webhooks", "/app/integrate"),
-    *_get(For.FOUNDER, "/app/waitlist", "/app/account", "/app/ops", "/app/ops/state"),
+    *_get(For.FOUNDER, "/app/waitlist", "/app/account", "/app/ops", "/app/ops/state", "/app/ops/runs"),
     *_get(For.FOUNDER, "/app/ops/drills/{drill_id}", "/app/ops/preflights/{preflight_id}"),
     *_get(For.FOUNDER, "/app/ops/preflights/{preflight_id}/state"),
     *_get(

@@ -69,6 +69,18 @@ def state(request: Request, at: At, who: SignedIn, started: Started = None) -> R
     return render(request, "ops_state.html", _state(at, started))
 
 
+@router.get("/runs")
+def flow_runs(request: Request, at: At, who: SignedIn) -> Response:
+    """Every deployment with its newest run. The page asks for it later, and waits for no Prefect."""
+    deployments, problem = [], ""
+    try:
+        deployments = at.prefect.deployments()
+    except FirstUserError as error:
+        problem = str(error)
+    shown = {"deployments": deployments, "problem": problem, "now": system_clock(), "at": at}
+    return render(request, "ops_runs.html", shown)
+
+
 @router.get("/drills/{drill_id}")
 def drill(request: Request, at: At, who: SignedIn, drill_id: str) -> Response:
     with at.transaction() as session:

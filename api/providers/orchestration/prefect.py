@@ -38,6 +38,29 @@ class RunState:
     final: bool
 
 
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """`kind` is Prefect's type of the state (COMPLETED, FAILED, …); `at` when the state began."""
+
+    id: str
+    name: str
+    kind: str
+    state: str
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentState:
+    """`last` is None before its first run, `next_at` without a schedule; `paused`: its schedule rests."""
+
+    flow: str
+    name: str
+    paused: bool
+    last: LastRun | None
+    next_at: datetime | None
+
+
 class Prefect:
     """`base_url` ends in `/api`; `auth` is `user:password` of the server's basic authentication."""
 
@@ -123,6 +146,35 @@ class Prefect:
         found = self._call("POST", "flow_runs/filter", "read flow runs", asked)
         return [_run(phase, one, self._flow(one["flow_id"])) for one in found]
 
+    def deployments(self) -> Sequence[DeploymentState]:
+        """Each with its newest run and its next one, by name. Two calls for each: for a page, not for a loop.
+        Raises `Unavailable`, `TimedOut`, `Rejected`."""
+        asked = {"limit": _MOST_RUNS, "sort": "NAME_ASC"}
+        known = self._call("POST", "deployments/filter", "read deployments", asked)
+        return [self._deployment(one) for one in known]
+
+    def _deployment(self, document: Mapping[str, Any]) -> DeploymentState:
+        begun = self._first_of(document["id"], "START_TIME_DESC", {"start_time": {"is_null_": False}})
+        due = {"state": {"type": {"any_": ["SCHEDULED"]}}}
+        coming = self._first_of(document["id"], "EXPECTED_START_TIME_ASC", due)
+        return DeploymentState(
+            flow=self._flow(document["flow_id"]),
+            name=str(document["name"]),
+            paused=bool(document.get("paused")),
+            last=_last_run(begun) if begun else None,
+            next_at=datetime.fromisoformat(coming["expected_start_time"]) if coming else None,
+        )
+
+    def _first_of(self, deployment_id: str, sort: str, wanted: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        asked = {
+            "deployments": {"id": {"any_": [deployment_id]}},
+            "flow_runs": dict(wanted),
+            "sort": sort,
+            "limit": 1,
+        }
+        found = self._call("POST", "flow_runs/filter", "read flow runs", asked)
+        return found[0] if found else None
+
     def _flow(self, flow_id: str) -> str:
         if flow_id not in self._flows:
             self._flows[flow_id] = str(self._call("GET", f"flows/{flow_id}", "read flow")["name"])
@@ -177,9 +229,25 @@ def _run(phase: Phase, document: Mapping[str, Any], flow: str) -> Run:
         phase=phase,
         state=str(state["name"]),
         since=since,
-        message=" ".join(str(state.get("message") or "").split())[:500],
+        message=_one_line(state.get("message")),
         minutely=MINUTELY_TAG in document.get("tags", ()),
     )
+
+
+def _last_run(document: Mapping[str, Any]) -> LastRun:
+    state = document["state"]
+    return LastRun(
+        id=str(document["id"]),
+        name=str(document["name"]),
+        kind=str(state["type"]),
+        state=str(state["name"]),
+        message=_one_line(state.get("message")),
+        at=datetime.fromisoformat(state["timestamp"]),
+    )
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message or "").split())[:500]
 
 
 def _checked(answer: httpx.Response, operation: str) -> Any:

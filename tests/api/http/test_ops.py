@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from api.core.drills.models import Drill
 from api.core.errors import Unavailable
 from api.core.ports import RestorePoint
+from api.providers.orchestration.prefect import DeploymentState, LastRun
 
 RUN = "0b6f5ca6-0000-4000-8000-000000000001"
 API = "/api/founder/v1/ops"
@@ -33,6 +34,18 @@ class Orchestrator:
             )
         self.asked.append((deployment, parameters, idempotency_key))
         return RUN
+
+    def deployments(self) -> list[DeploymentState]:
+        if self.away:
+            raise Unavailable(
+                "Prefect cannot be reached.", provider="prefect", operation="read", fix="Start it."
+            )
+        at = datetime.now(UTC) - timedelta(minutes=3)
+        bad = LastRun(RUN, "preflight/1", "FAILED", "NO-GO", "2 checks <fail>", at)
+        return [
+            DeploymentState("preflight", "preflight", False, bad, None),
+            DeploymentState("secret-rotation", "scheduled", True, None, at + timedelta(days=1)),
+        ]
 
     def run_url(self, flow_run_id: str) -> str:
         return f"http://127.0.0.1:4200/runs/flow-run/{flow_run_id}"
@@ -150,7 +163,7 @@ def test_the_page_shows_verdicts_reasons_ages_and_trend(founder: TestClient) -> 
         assert shown in html, shown
     assert html.count('role="img"') == 2 and "The trend as a table" in html
     assert "7 rows &lt;b&gt;instead&lt;/b&gt; of 8" in html
-    assert "hx-get" not in html  # nothing runs, nothing is polled
+    assert 'hx-get="/app/ops/state' not in html  # nothing runs, nothing is polled
     assert "7 rows" in founder.get("/app/ops/drills/drl_failed").text
 
 
@@ -231,3 +244,16 @@ def test_the_form_explains_what_it_cannot_use(founder: TestClient, orchestrator:
         page = founder.post("/app/ops/drills", data={"token": "t", **form}, headers=PAGE)
         assert page.status_code == 422 and "The drill was not started." in page.text
     assert orchestrator.asked == []
+
+
+def test_the_page_asks_for_the_flow_runs_and_shows_each_with_its_state(
+    founder: TestClient, orchestrator: Orchestrator
+) -> None:
+    assert 'hx-get="/app/ops/runs" hx-trigger="load"' in founder.get("/app/ops").text
+    html = founder.get("/app/ops/runs").text
+    assert f'href="http://127.0.0.1:4200/runs/flow-run/{RUN}"' in html and "3 min ago" in html
+    assert "badge failed" in html and "NO-GO" in html and "2 checks &lt;fail&gt;" in html
+    assert "never" in html and "its schedule is paused" in html
+    orchestrator.away = True
+    html = founder.get("/app/ops/runs").text
+    assert "Prefect cannot be reached." in html and "<table" not in html

@@ -8,7 +8,7 @@ import pytest
 
 from api.core.alerts.runs import Phase
 from api.core.errors import ProviderError, Rejected, TimedOut, Unavailable
-from api.providers.orchestration.prefect import Prefect
+from api.providers.orchestration.prefect import DeploymentState, LastRun, Prefect
 
 RUN = "8c6f0a9e-0000-4000-8000-000000000001"
 
@@ -99,3 +99,34 @@ def test_runs_in_trouble_come_with_their_flow_unless_a_later_one_put_it_right() 
         ("dead", Phase.DEAD, 59),
     ]
     assert {(run.flow, run.minutely, run.message) for run in found} == {("sweep", True, "a b")}
+
+
+def test_each_deployment_comes_with_its_newest_run_and_its_next() -> None:
+    deployments = [
+        {"id": "d1", "name": "sweep", "flow_id": "f", "paused": False},
+        {"id": "d2", "name": "by hand", "flow_id": "f", "paused": True},
+    ]
+    newest = {
+        "id": RUN,
+        "name": "sweep/2026-11-24-1200",
+        "state": {"type": "FAILED", "name": "NO-GO", "timestamp": "2026-11-24T12:00:30Z", "message": "a\n b"},
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/flows/f":
+            return httpx.Response(200, json={"name": "sweep"})
+        if request.url.path == "/api/deployments/filter":
+            return httpx.Response(200, json=deployments)
+        asked = json.loads(request.content)
+        assert asked["limit"] == 1
+        if asked["deployments"] != {"id": {"any_": ["d1"]}}:
+            return httpx.Response(200, json=[])
+        coming = {"expected_start_time": "2026-11-24T12:01:00Z"}
+        return httpx.Response(200, json=[newest if "start_time" in asked["flow_runs"] else coming])
+
+    swept, by_hand = client(httpx.MockTransport(answer)).deployments()
+    assert swept.last == LastRun(
+        RUN, "sweep/2026-11-24-1200", "FAILED", "NO-GO", "a b", datetime(2026, 11, 24, 12, 0, 30, tzinfo=UTC)
+    )
+    assert swept.next_at == datetime(2026, 11, 24, 12, 1, tzinfo=UTC) and not swept.paused
+    assert by_hand == DeploymentState("sweep", "by hand", True, None, None)
