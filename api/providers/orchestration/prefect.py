@@ -147,11 +147,10 @@ class Prefect:
         return [_run(phase, one, self._flow(one["flow_id"])) for one in found]
 
     def deployments(self) -> Sequence[DeploymentState]:
-        """Each with its newest run and its next one, by name. Two calls for each: for a page, not for a loop.
+        """Each with its newest run and its next one, by flow and name. Two calls for each: for a page, not for a loop.
         Raises `Unavailable`, `TimedOut`, `Rejected`."""
-        asked = {"limit": _MOST_RUNS, "sort": "NAME_ASC"}
-        known = self._call("POST", "deployments/filter", "read deployments", asked)
-        return [self._deployment(one) for one in known]
+        known = self._call("POST", "deployments/filter", "read deployments", {"limit": _MOST_RUNS})
+        return sorted((self._deployment(one) for one in known), key=lambda one: (one.flow, one.name))
 
     def _deployment(self, document: Mapping[str, Any]) -> DeploymentState:
         begun = self._first_of(document["id"], "START_TIME_DESC", {"start_time": {"is_null_": False}})

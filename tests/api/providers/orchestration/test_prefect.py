@@ -124,7 +124,7 @@ def test_each_deployment_comes_with_its_newest_run_and_its_next() -> None:
         coming = {"expected_start_time": "2026-11-24T12:01:00Z"}
         return httpx.Response(200, json=[newest if "start_time" in asked["flow_runs"] else coming])
 
-    swept, by_hand = client(httpx.MockTransport(answer)).deployments()
+    by_hand, swept = client(httpx.MockTransport(answer)).deployments()
     assert swept.last == LastRun(
         RUN, "sweep/2026-11-24-1200", "FAILED", "NO-GO", "a b", datetime(2026, 11, 24, 12, 0, 30, tzinfo=UTC)
     )
