@@ -147,7 +147,7 @@ class Prefect:
         return [_run(phase, one, self._flow(one["flow_id"])) for one in found]
 
     def deployments(self) -> Sequence[DeploymentState]:
-        """Each with its newest run and its next one, by flow and name. Two calls for each: nothing for a loop.
+        """Each with its newest run and its next one, by flow and name. Two calls each: not for a loop.
         Raises `Unavailable`, `TimedOut`, `Rejected`."""
         known = self._call("POST", "deployments/filter", "read deployments", {"limit": _MOST_RUNS})
         return sorted((self._deployment(one) for one in known), key=lambda one: (one.flow, one.name))
