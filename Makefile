@@ -38,16 +38,26 @@ status: $(READY) ## Show what runs
 
 test: $(READY) browser load ## Lint, type-check and run every test
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/stack tests
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup tests/stack tests
 
 check: $(READY) ## ruff, import-linter, bandit, known vulnerabilities, leaked secrets and pyright
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target $(CHECKS)
+
+CHECKS := check-types check-known check-code
+.PHONY: $(CHECKS)
+
+check-types:
+	@$(BIN)/pyright
+
+check-known:
+	@$(BIN)/python -m deployments.audit
+
+check-code:
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 	@$(BIN)/bandit -q -r api flows deployments -c pyproject.toml
 	@$(BIN)/python -m deployments.secret_scan
-	@$(BIN)/python -m deployments.audit
-	@$(BIN)/pyright
 
 crash: $(READY) ## Kill every flow at every place it passes (half an hour)
 	@CRASH_EVERY=1 $(BIN)/python -m pytest -s tests/crash/test_every_flow.py tests/crash/test_rotation_killed.py

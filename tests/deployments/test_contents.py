@@ -67,6 +67,13 @@ def test_help_reads_like_the_runbook_and_documents_exit_codes() -> None:
     assert "Exit codes:" in done.stdout
 
 
+def test_no_command_waits_for_prefect_to_be_imported() -> None:
+    """It takes longer than all else together. A run's process has it: there the run is told of."""
+    script = "import sys, flows.wiring as w; w.run_log.begin(w.load()); print('prefect' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
 def test_the_reference_is_in_step() -> None:
     assert PAGE.read_text() == reference(), "write it anew: python -m deployments.cli_reference"
 
