@@ -23,7 +23,8 @@ def watch(
         with redirect_stdout(sys.stderr):  # what it logs is no part of the answer
             found = watching.watch()
         if as_json:
-            print_json(watching.told(found))
+            seen = {"now": found.now.isoformat(), "opened": found.opened}
+            print_json(seen | {"acted": found.acted, "seen": found.seen})
         else:
             opened = f" Opened: {', '.join(found.opened)}." if found.opened else ""
             out.print(f"{found.now:%H:%M:%S}: {found.acted} done, {found.seen} seen.{opened}")
