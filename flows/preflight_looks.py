@@ -41,7 +41,7 @@ from api.settings.check import Checked
 from api.settings.check import check as check_settings
 from api.settings.fingerprint import configuration
 from api.settings.rules import embedded
-from api.settings.twelve import PRODUCTION_ONLY, TWELVE, judged
+from api.settings.twelve import NOT_OF_STAGING, TWELVE, judged
 from flows import wiring
 from flows.preflight_tenant import SyntheticTenant
 
@@ -142,7 +142,7 @@ class Looks:
         if isinstance(hosting, VariableLister):
             names = [frozenset(hosting.variables(name)) for name in ("production", "staging")]
         staging = self._outside.served(self._target.staging_url)
-        return environment.staging(self._production(), staging, names[0], names[1], PRODUCTION_ONLY)
+        return environment.staging(self._production(), staging, names[0], names[1], NOT_OF_STAGING)
 
     def health(self) -> Finding:
         return service.health(self._outside.get(f"{self._target.production_url}/api/healthz"))

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from api.settings import Settings
+from api.settings import GROUPS, Settings
 from api.settings.rules import Problem
 
 TWELVE: Mapping[str, tuple[str, str]] = {
@@ -35,12 +35,25 @@ PRODUCTION_ONLY = frozenset(
         "TEXTBELT_API_KEY",
         "SENDGRID_API_KEY",
         "OPS_ALERT_WEBHOOK_URL",
+        "FIRSTUSER_ALERT_FALLBACK_URL",
+        "FIRSTUSER_DEAD_MAN_URL",
         "FIRSTUSER_OUTBOUND",
         "FIRSTUSER_ADMIN_DATABASE_URL",
         "FIRSTUSER_DRILL_ADMIN_DATABASE_URL",
     }
 )
 """Staging can reach no person and administers no database, whatever happens."""
+_STEERING = (
+    "alerts", "databases", "deploy", "drills", "evidence", "incidents", "platforms", "preflight", "store",
+)  # fmt: skip
+NOT_OF_STAGING = (
+    PRODUCTION_ONLY
+    | {variable for group in _STEERING for variable in GROUPS[group].variables().values()}
+    | {"FIRSTUSER_METRICS_TOKEN", "FIRSTUSER_SCHEDULES"}
+    | {"FIRSTUSER_PREFECT_API_URL", "FIRSTUSER_PREFECT_UI_URL", "FIRSTUSER_PREFECT_AUTH"}
+)
+"""What staging does without though it mirrors production: whatever steers production, where worker or watcher
+share variables with the API."""
 _REPLACE = "Replace it by the real value."
 _SAMPLE = re.compile(
     r"change.?me|placeholder|your[-_ ]|replace[-_ ]?(me|this)|\bTODO\b|[xX]{6,}|^<.*>$|^\.{3}$|^(none|null)$",

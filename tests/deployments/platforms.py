@@ -77,7 +77,7 @@ def _render() -> Iterator[Part]:
 def _railway() -> Iterator[Part]:
     for file in sorted((FOLDER / "railway").glob("*.json")):
         deploy = json.loads(file.read_text())["deploy"]
-        own = "prefect.env" if file.stem == "prefect" else "variables.env"
+        own = f"{file.stem}.env" if file.stem in {"prefect", "staging"} else "variables.env"
         lines = (FOLDER / "railway" / own).read_text().splitlines()
         pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
         yield Part(
@@ -94,13 +94,22 @@ FLY_SECRETS = "DATABASE_URL, the runbook's, FIRSTUSER_DATA_KEY, FIRSTUSER_PREFEC
 
 
 def _fly() -> Iterator[Part]:
-    """Its secrets are the app's, for every process group, and named in no file."""
-    document = tomllib.loads((FOLDER / "fly" / "fly.toml").read_text())
-    checks = {"api": document["http_service"]["checks"][0], "prefect": document["checks"]["prefect"]}
-    for name, command in document["processes"].items():
-        health = checks.get(name, {}).get("path", "")
-        command = command.removeprefix("env FIRSTUSER_HOST=:: ")
-        yield Part("fly", name, command, document["env"], document["kill_timeout"], health)
+    """Its secrets are the app's, for every process group, and named in no file but the examples."""
+    for app in ("fly", "staging"):
+        document = tomllib.loads((FOLDER / "fly" / f"{app}.toml").read_text())
+        served = document["http_service"]["processes"][0]
+        checks = {served: document["http_service"]["checks"][0], **document.get("checks", {})}
+        for name, command in document["processes"].items():
+            health = checks.get(name, {}).get("path", "")
+            command = command.removeprefix("env FIRSTUSER_HOST=:: ")
+            yield Part("fly", name, command, document["env"], document["kill_timeout"], health)
+
+
+def fly_secrets(name: str) -> set[str]:
+    """Those of the app that the part is of."""
+    file = "staging.secrets.example" if name == "staging" else "secrets.example"
+    lines = (FOLDER / "fly" / file).read_text().splitlines()
+    return {line.removesuffix("=") for line in lines if line and not line.startswith("#")}
 
 
 class _Intrinsic(yaml.SafeLoader):
@@ -117,12 +126,15 @@ def cloudformation(name: str) -> dict[str, Any]:
 def _ecs() -> Iterator[Part]:
     for resource in cloudformation("service.yaml")["Resources"].values():
         if resource["Type"] == "AWS::ECS::TaskDefinition":
+            staging = resource["Properties"]["Family"] == "firstuser-staging"
             for container in resource["Properties"]["ContainerDefinitions"]:
                 stated = {one["Name"]: one["Value"] for one in container.get("Environment", []) if one}
                 stated |= {one["Name"]: None for one in container.get("Secrets", []) if one}
                 yield Part(
                     "ecs",
-                    container["Name"],
+                    {"api": "staging", "migrate": "migrate-staging"}[container["Name"]]
+                    if staging
+                    else container["Name"],
                     " ".join(container["Command"]),
                     stated,
                     container["StopTimeout"],

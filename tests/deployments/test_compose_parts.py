@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.xdist_group("prefect-server"), pytest.mark.timeout(600
 GENEROUS_S = 180
 BINARIES = Path(sys.executable).parent
 DATABASES = (compose.FILE.parent / "databases.sh").read_text()
-PASSWORDS = {name: secrets.token_urlsafe(24) for name in ("owner", "app", "prefect")}
+PASSWORDS = {name: secrets.token_urlsafe(24) for name in ("owner", "app", "prefect", "staging")}
 HOST = "127.0.0.1"
 PORTS = {
     "api": "PORT",

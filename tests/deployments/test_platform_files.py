@@ -25,10 +25,10 @@ from deployments.orchestration.prefect_file import unscheduled
 from deployments.orchestration.worker import STOP_S
 from deployments.serve import GRACE_S, LAST_S
 from tests.deployments import compose
-from tests.deployments.platforms import FOLDER, Part, cloudformation, parts
+from tests.deployments.platforms import FOLDER, Part, cloudformation, fly_secrets, parts
 
 PARTS = parts()
-SERVED = {"api", "dispatcher", "worker", "watcher", "beacon", "prefect"}
+SERVED = {"api", "dispatcher", "worker", "watcher", "beacon", "prefect", "staging"}
 NEEDED = {*TWELVE, "FIRSTUSER_DATA_KEY", "FIRSTUSER_ENV", "FIRSTUSER_OUTBOUND", "FIRSTUSER_PREFECT_API_URL"}
 WATCHED = {"PUBLIC_APP_URL", "SESSION_SECRET", "OPS_ALERT_WEBHOOK_URL", "FIRSTUSER_ENV"}
 MEASURED = {"DATABASE_URL", "VITE_HOMEPAGE_SPACE_SLUG", "FIRSTUSER_ENV"}
@@ -108,16 +108,20 @@ def test_nothing_that_prefect_needs_is_missing(part: Part) -> None:
     assert missing(part, SERVER) == set()
 
 
+def names(part: Part) -> set[str]:
+    """On Fly, secrets are the app's."""
+    return {*part.environment, *(fly_secrets(part.name) if part.platform == "fly" else ())}
+
+
 def missing(part: Part, needed: set[str]) -> set[str]:
-    """On Fly, secrets are the app's: `secrets.example` lists them."""
-    listed = (FOLDER / "fly" / "secrets.example").read_text() if part.platform == "fly" else ""
-    return {name for name in needed if name not in part.environment and f"{name}=" not in listed}
+    return needed - names(part)
 
 
-@each("api")
+@each("api", "staging")
 def test_readiness_decides_who_gets_traffic(part: Part) -> None:
     if part.platform == "ecs":  # the balancer asks for readiness, ECS whether the process lives
-        targets = cloudformation("service.yaml")["Resources"]["Targets"]["Properties"]
+        balanced = "StagingTargets" if part.name == "staging" else "Targets"
+        targets = cloudformation("service.yaml")["Resources"][balanced]["Properties"]
         assert (targets["HealthCheckPath"], part.health) == ("/api/readyz", "/api/healthz")
     else:
         assert part.health == "/api/readyz"
@@ -129,7 +133,7 @@ def test_what_is_asked_for_health_is_there(part: Part) -> None:
     assert part.health in {"", *(PREFECTS if part.name == "prefect" else OURS)}
 
 
-@each("api")
+@each("api", "staging")
 def test_a_stop_waits_for_the_drain(part: Part) -> None:
     drain = float(part.environment["FIRSTUSER_DRAIN_SECONDS"] or 0)
     assert drain > 0
@@ -159,26 +163,28 @@ class AnyValue(dict[str, str]):
 
 
 def test_migrations_come_before_the_traffic() -> None:
-    assert compose.SERVICES["api"]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
-    (web,) = [one for one in render()["services"] if one["type"] == "web"]
-    assert web["preDeployCommand"] == MIGRATES
-    assert json.loads((FOLDER / "railway" / "api.json").read_text())["deploy"]["preDeployCommand"] == [
-        MIGRATES
-    ]
-    assert fly()["deploy"]["release_command"] == MIGRATES
-    migrate, api = cloudformation("service.yaml")["Resources"]["ApiTask"]["Properties"][
-        "ContainerDefinitions"
-    ]
-    assert " ".join(migrate["Command"]) == MIGRATES
-    assert {"ContainerName": "migrate", "Condition": "SUCCESS"} in api["DependsOn"]
+    for api, migrates in (("api", "migrate"), ("staging", "migrate-staging")):
+        waits_for = compose.SERVICES[api]["depends_on"][migrates]
+        assert waits_for["condition"] == "service_completed_successfully"
+    web = [one for one in render()["services"] if one["type"] == "web"]
+    assert [one["preDeployCommand"] for one in web] == [MIGRATES, MIGRATES]
+    for name in ("api", "staging"):
+        deploy = json.loads((FOLDER / "railway" / f"{name}.json").read_text())["deploy"]
+        assert deploy["preDeployCommand"] == [MIGRATES]
+    assert {fly(app)["deploy"]["release_command"] for app in ("fly", "staging")} == {MIGRATES}
+    for task in ("ApiTask", "StagingTask"):
+        containers = cloudformation("service.yaml")["Resources"][task]["Properties"]["ContainerDefinitions"]
+        migrate, api = containers
+        assert " ".join(migrate["Command"]) == MIGRATES
+        assert {"ContainerName": "migrate", "Condition": "SUCCESS"} in api["DependsOn"]
 
 
 def render() -> dict[str, Any]:
     return yaml.safe_load((FOLDER / "render" / "render.yaml").read_text())
 
 
-def fly() -> dict[str, Any]:
-    return tomllib.loads((FOLDER / "fly" / "fly.toml").read_text())
+def fly(app: str = "fly") -> dict[str, Any]:
+    return tomllib.loads((FOLDER / "fly" / f"{app}.toml").read_text())
 
 
 def test_references_within_render_lead_somewhere() -> None:
@@ -235,7 +241,8 @@ def test_compose_is_what_docker_takes() -> None:
 def test_all_of_what_a_person_has_to_fill_in_is_required() -> None:
     given = {name for part in PARTS if part.platform == "docker" for name in part.environment}
     assert (
-        compose.required() - {f"POSTGRES_{who}PASSWORD" for who in ("", "OWNER_", "APP_", "PREFECT_")}
+        compose.required()
+        - {f"POSTGRES_{who}PASSWORD" for who in ("", "OWNER_", "APP_", "PREFECT_", "STAGING_")}
         <= given
     )
     with pytest.raises(compose.Unset):
