@@ -95,7 +95,10 @@ def deploy(
     timeout: Timeout = None,
     as_json: AsJson = False,
 ) -> None:
-    """Deploy a release and wait until it serves."""
+    """Deploy a release and wait until it serves. It is migrated for before it does, by the platform.
+
+    Of production, the service with the API: what runs beside it works on the newer schema meanwhile, and is
+    deployed next, by the platform's own way."""
     open_service()
     hosting, release, variables = wiring.hosting(), _name(name), _variables(changes or ())
     if not isinstance(hosting, Deployer):
@@ -144,6 +147,18 @@ def _patience(hosting: HostingProvider) -> float:
     return LOCAL_S if hosting.name == "local" else wiring.settings().platforms.deploy_timeout_seconds
 
 
+ALL_OF_IT = {"local", "fly"}  # one stack; one app with all of its machines
+
+
+def _left_out(service: Service, hosting: HostingProvider) -> str:
+    """What runs beside the API and keeps its release; "" where nothing does."""
+    if service is not Service.PRODUCTION or hosting.name in ALL_OF_IT:
+        return ""
+    others = wiring.settings().platforms.production_service_list[1:]
+    which = ", ".join(others) or "dispatcher, worker, watcher and beacon"
+    return f"The API alone. As they were: {which}.\n  → Deploy them next, by {hosting.name} itself."
+
+
 def _serves(service: Service, deploy_id: str, timeout: float | None, as_json: bool) -> None:
     """Wait until it does. Exits with 1 otherwise."""
     hosting = wiring.hosting()
@@ -158,6 +173,8 @@ def _serves(service: Service, deploy_id: str, timeout: float | None, as_json: bo
         print_json({"service": service.value, "release": release, "deploy": deploy_id})
     else:
         out.print(f"{service.value} serves release {escape(release)} ({deploy_id}).")
+    if left_out := _left_out(service, hosting):
+        err.print(left_out)
 
 
 def _record(what: str, service: Service, deploy_id: str, by: str, facts: Mapping[str, object]) -> None:

@@ -28,11 +28,19 @@ def group() -> None:
 
 
 @app.command()
-def api() -> None:
+def api(
+    migrate: Annotated[
+        bool, typer.Option("--migrate", help="Migrate first, where nothing else does before a start.")
+    ] = False,
+) -> None:
     """The API and its pages, at FIRSTUSER_HOST and PORT."""
     from api.settings import DeploySettings, named_file
     from deployments.serve import serve
 
+    if migrate:  # a process of its own: the migrator would stay in this one's memory
+        done = subprocess.run([sys.executable, "-m", "deployments.cli", "migrate"], check=False)
+        if done.returncode != 0:
+            raise typer.Exit(done.returncode)
     deploy = DeploySettings.read(named_file())
     serve(deploy.host, deploy.port)
 

@@ -112,7 +112,9 @@ class FlyService:
             kept = {name: v for name, v in object_of(made, "metadata").items() if name not in ours}
             return {**made, "image": image, "metadata": {**kept, **said}}
 
-        self._roll_out(machines, mark, self._secrets(rest, mark), config, until_healthy=True)
+        # those with the API first: they migrate as they start
+        first = sorted(machines, key=lambda one: not object_of(one, "config").get("services"))
+        self._roll_out(first, mark, self._secrets(rest, mark), config, until_healthy=True)
 
     def roll_back(self, to: PlatformDeploy) -> str:
         return self._go_back(to.id, to.release, new_id("dep"))

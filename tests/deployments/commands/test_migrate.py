@@ -1,11 +1,14 @@
 """`firstuser migrate`: what a platform runs before a release, whichever way it goes."""
 
 import pytest
+import typer
 
 from api.db import migrate
 from api.db.engine import make_engine
 from api.providers.databases.embedded.cluster import Cluster
+from deployments import serve
 from deployments.commands import deploy
+from deployments.commands import serve as serve_commands
 from tests.product import new_database
 
 NAMES = ("FIRSTUSER_RESTORED_DATABASE_URL", "FIRSTUSER_RESTORED_COPY", "FIRSTUSER_OWNER_DATABASE_URL")
@@ -56,3 +59,17 @@ def test_a_restored_copy_stays_and_the_owners_address_leads_home(
     monkeypatch.setenv("FIRSTUSER_OWNER_DATABASE_URL", behind)
     deploy.migrate()
     assert stands(behind) == migrate.head()
+
+
+def test_an_api_that_is_told_to_migrates_before_it_serves(
+    behind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[str | None] = []
+    monkeypatch.setattr(serve, "serve", lambda _host, _port: found.append(stands(behind)))  # pyright: ignore
+    serve_commands.api(migrate=False)
+    serve_commands.api(migrate=True)
+    assert found == [BEFORE, migrate.head()]
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(typer.Exit) as error:
+        serve_commands.api(migrate=True)
+    assert error.value.exit_code != 0 and len(found) == 2, "it does not serve an old schema"

@@ -71,6 +71,8 @@ def test_deployed_listed_and_gone_back_to(session: Session) -> None:
     assert audit.newest(session, back["deploy"], "releases.rollback", 1)[0].actor == "Grace"
     shown = CliRunner().invoke(release.app, ["list"]).stdout
     assert "serves" in shown and "1.2" in shown
+    alone = CliRunner().invoke(release.app, ["deploy", "production", "1.2"])
+    assert (alone.exit_code, alone.stderr) == (0, ""), "one stack is deployed as a whole"
 
 
 def test_a_deploy_that_does_not_serve_says_how_to_go_back() -> None:
@@ -104,7 +106,7 @@ def test_by_settings_alone_a_platform_is_told_the_same(
             "FIRSTUSER_HOSTING_PROVIDER": "render",
             "FIRSTUSER_RENDER_URL": there.fake.url,
             "RENDER_API_KEY": TOKEN,
-            "RENDER_SERVICE_ID": SERVICE,
+            "FIRSTUSER_PRODUCTION_SERVICES": f"{SERVICE},srv-dispatcher,srv-worker",
             "PUBLIC_APP_URL": there.staging.url,
         }
         settings = settings_from(given, tmp_path)
@@ -113,7 +115,9 @@ def test_by_settings_alone_a_platform_is_told_the_same(
         found._pause_s = 0
         monkeypatch.setattr(release.wiring, "hosting", lambda: found)
         monkeypatch.setattr(release.wiring, "settings", lambda: settings)
-        made = run("deploy", "production", commit, "--by", "Ada")
+        done = CliRunner().invoke(release.app, ["deploy", "production", commit, "--by", "Ada", "--json"])
+        assert "The API alone. As they were: srv-dispatcher, srv-worker." in done.stderr
+        made = json.loads(done.stdout)
         shown = run("list")
         assert shown["serving"] == {"production": made["deploy"]}, "staging is not configured"
         assert [one["release"] for one in shown["deploys"]["production"]] == [commit, "1.1", "1.0"]

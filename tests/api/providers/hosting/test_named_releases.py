@@ -126,6 +126,15 @@ def test_what_migrates_on_ecs_has_the_same_release() -> None:
     assert [one["image"].rpartition(":")[2] for one in made] == ["1.2", "1.2", "3"]
 
 
+def test_on_fly_what_serves_the_api_is_first_for_it_migrates() -> None:
+    with world("fly") as at:
+        at.fake.app_machines["3d8d5"].config["services"] = [{"internal_port": 8000}]
+        at.fake.sick = {"registry.fly.io/firstuser-api:1.2"}
+        with pytest.raises(Rejected, match="machine 3d8d5"):
+            at.hosting.deploy("production", "1.2", {})
+        assert at.fake.app_machines["148e1"].config["image"].endswith(":1.1"), "it waits for its turn"
+
+
 def test_on_fly_a_machine_that_stays_red_keeps_the_others_from_it() -> None:
     with world("fly") as at:
         at.fake.sick = {"registry.fly.io/firstuser-api:1.2"}
