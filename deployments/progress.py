@@ -5,7 +5,10 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from api.core.ports import OnProgress, Progress
 
 
 class Step(Protocol):
@@ -19,10 +22,19 @@ def showing(
     """Call what it gives with what goes on, and how far that is. Without a total the bar only moves."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
     hidden = quiet or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as bars:
+    with Bars(*columns, console=console, transient=True, disable=hidden) as bars:
         task = bars.add_task(title, total=total)
 
         def step(said: str, done: float | None = None, total: float | None = None) -> None:
             bars.update(task, description=said, completed=done, total=total)
 
         yield step
+
+
+def reporting(step: Step) -> OnProgress:
+    """What a provider tells of a long step, on that bar."""
+
+    def told(progress: Progress) -> None:
+        step(progress.phase, progress.done, progress.total or None)
+
+    return told

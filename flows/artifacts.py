@@ -9,6 +9,7 @@ from datetime import timedelta
 from prefect.artifacts import acreate_markdown_artifact, create_markdown_artifact
 
 from api.core.alerts.views import AlertView
+from api.core.ports import Backup
 from api.core.preflight.rehearsals import Rehearsal
 from flows import wiring
 from flows.away import unless_prefect_is_away
@@ -69,6 +70,20 @@ async def pruned(gone: Mapping[str, int], kept: Mapping[str, timedelta]) -> None
     await acreate_markdown_artifact(
         "\n\n".join(text), key="prune", description=f"{sum(gone.values())} dropped"
     )
+
+
+@unless_prefect_is_away()
+def backed_up(taken: Backup) -> None:
+    """What was taken, and what it is good for."""
+    verified = f"{taken.verified_at:%Y-%m-%d %H:%M:%S} UTC" if taken.verified_at else "**not verified**"
+    row = (f"`{taken.id}`", taken.kind, f"{taken.size_bytes / 1_048_576:.1f} MB", verified)
+    text = [
+        "# Backup taken",
+        table(("backup", "kind", "size", "held against its manifest"), [row]),
+        f"It restores once a drill has shown it: `firstuser drill`. Runbook: {runbook('backups')}",
+    ]
+    said = f"{taken.kind}, {row[2]}"
+    create_markdown_artifact("\n\n".join(text), key="backup", description=said)
 
 
 @unless_prefect_is_away()

@@ -12,8 +12,10 @@ from api.core.clock import system_clock
 from api.core.errors import Rejected
 from flows import artifacts, hooks, wiring
 from flows.naming import stamped
+from flows.reporting import ProgressArtifact
 
 Kind = Literal["auto", "full", "incremental"]
+progress = ProgressArtifact()
 
 
 def run_name() -> str:
@@ -64,14 +66,18 @@ def retain() -> Any:
 
 @task(name="take and verify")
 def back_up(kind: Kind) -> str:
-    taken = wiring.backup_keeper().take_backup(kind)
+    with progress.step():
+        taken = wiring.backup_keeper().take_backup(kind, progress)
+    artifacts.backed_up(taken)
     return taken.id
 
 
 @task(name="prune past retention")
 def prune() -> list[str]:
     days = wiring.settings().drills.backup_retention_days
-    return [removed.id for removed in wiring.backup_keeper().prune(system_clock(), days).backups]
+    with progress.step():
+        removed = wiring.backup_keeper().prune(system_clock(), days, progress)
+    return [backup.id for backup in removed.backups]
 
 
 @task(name="look for WAL gaps")
@@ -86,7 +92,8 @@ def reverify_newest() -> list[str]:
     if not points:
         return ["there is no backup to verify: run `firstuser backups take --kind full`"]
     try:
-        wiring.backup_keeper().verify_backup(points[-1].id)
+        with progress.step():
+            wiring.backup_keeper().verify_backup(points[-1].id, progress)
     except Rejected as damage:
         return [str(damage)]
     return []

@@ -35,28 +35,33 @@ UPDATE_EVERY_S = 1.0
 class ProgressArtifact:
     """Shows the long steps of a run as progress bars, one per phase, updated at most once a second.
 
-    Providers may report from threads of their own, which know nothing of the run: artifacts are made in the
-    context of the task that called `step`.
+    A step done within a second leaves none. Providers may report from threads of their own, which know
+    nothing of the run: artifacts are made in the context of the task that called `step`.
     """
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._bars: dict[str, UUID] = {}
-        self._shown_at = 0.0
+        self._began_at = self._shown_at = monotonic()
         self._context = copy_context()
 
     @contextmanager
     def step(self) -> Generator[None]:
         """The task that the progress belongs to. Its bars are full once it is done."""
-        self._bars, self._shown_at, self._context = {}, 0.0, copy_context()
+        self._begin()
         yield
         with unless_prefect_is_away():
             for phase, bar in self._bars.items():
                 update_progress_artifact(artifact_id=bar, progress=100.0, description=f"{phase}: done")
 
     def __call__(self, progress: Progress) -> None:
-        if monotonic() - self._shown_at < UPDATE_EVERY_S:
+        now = monotonic()
+        fresh = progress.phase not in self._bars and now - self._began_at >= UPDATE_EVERY_S
+        if not fresh and now - self._shown_at < UPDATE_EVERY_S:
             return
-        self._shown_at = monotonic()
+        self._shown_at = now
         share = min(100.0, 100.0 * progress.done / progress.total) if progress.total else 0.0
         said = f"{progress.phase}: {_amount(progress.done, progress.unit)}"
         if progress.total:

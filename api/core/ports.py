@@ -82,6 +82,10 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
+def unheard(_progress: Progress) -> None:
+    """For callers that nobody waits beside."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderFact:
     """Something about a copy that only its provider can know, held against what it should be.
@@ -193,15 +197,15 @@ class Pruned(Protocol):
 class BackupKeeper(Protocol):
     """A database whose backups we take ourselves: the embedded default. Vendors take their own."""
 
-    def take_backup(self, kind: str) -> Backup:
+    def take_backup(self, kind: str, on_progress: OnProgress = unheard) -> Backup:
         """`full`, `incremental` or `auto`; the backup counts once it is verified and stored."""
         ...
 
-    def verify_backup(self, backup_id: str) -> Backup:
+    def verify_backup(self, backup_id: str, on_progress: OnProgress = unheard) -> Backup:
         """Raises `Rejected` when it is damaged."""
         ...
 
-    def prune(self, now: datetime, retention_days: float) -> Pruned:
+    def prune(self, now: datetime, retention_days: float, on_progress: OnProgress = unheard) -> Pruned:
         """Remove what is past retention, never the last good chain."""
         ...
 
@@ -326,8 +330,10 @@ class ObjectStore(Protocol):
         """For small objects only (metadata). Raises `NotFound`."""
         ...
 
-    def put_tree(self, key: str, folder: Path) -> None:
-        """Store a folder under one key. The folder may be moved into the store: it is gone afterwards."""
+    def put_tree(self, key: str, folder: Path, on_bytes: Callable[[int], None] | None = None) -> None:
+        """Store a folder under one key. The folder may be moved into the store: it is gone afterwards.
+
+        `on_bytes` hears, from any thread, how much more is stored; of a folder that is moved, nothing."""
         ...
 
     def get_tree(self, key: str, folder: Path, on_bytes: Callable[[int], None] | None = None) -> None: ...

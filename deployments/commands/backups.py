@@ -12,7 +12,7 @@ from rich.table import Table
 
 from api.core.ports import Backup, RestorePoint
 from deployments.local.stack import open_stack
-from deployments.progress import showing
+from deployments.progress import reporting, showing
 from flows import wiring
 
 WIDE = 160  # columns where nobody's terminal sets the width
@@ -50,8 +50,8 @@ def take(
 ) -> None:
     """Take a base backup now; it counts once it is verified and stored."""
     open_stack()
-    with showing(err, f"{kind} backup: taken, verified, stored", quiet=as_json):
-        taken = wiring.backup_keeper().take_backup(kind)
+    with showing(err, f"{kind} backup", quiet=as_json) as step:
+        taken = wiring.backup_keeper().take_backup(kind, reporting(step))
     if as_json:
         _print_verified(taken)
         return
@@ -62,8 +62,8 @@ def take(
 def verify(backup_id: str, as_json: AsJson = False) -> None:
     """Check a backup's files against its manifest again."""
     open_stack()
-    with showing(err, f"{backup_id}: held against its manifest", quiet=as_json):
-        verified = wiring.backup_keeper().verify_backup(backup_id)
+    with showing(err, f"{backup_id}: held against its manifest", quiet=as_json) as step:
+        verified = wiring.backup_keeper().verify_backup(backup_id, reporting(step))
     if as_json:
         _print_verified(verified)
         return

@@ -42,6 +42,7 @@ def test_a_run_goes_on_without_the_reports_it_cannot_leave(monkeypatch: pytest.M
 
     for name in ("create_progress_artifact", "update_progress_artifact", "create_markdown_artifact"):
         monkeypatch.setattr(reporting, name, away)
+    monkeypatch.setattr(reporting, "UPDATE_EVERY_S", 0)
     progress = ProgressArtifact()
     with progress.step():
         progress(Progress("fetch", 1, 2, "bytes"))

@@ -9,7 +9,7 @@ from prefect.exceptions import ParameterTypeError
 
 from api.core.drills.drilling import DEFAULT_CHECKS, OPTIONAL_CHECKS
 from api.core.errors import Conflict, Refused, Rejected
-from api.core.ports import RestorePoint
+from api.core.ports import OnProgress, RestorePoint, unheard
 from flows import backups, housekeeping, restore_drill, wiring
 
 
@@ -44,10 +44,10 @@ class Keeper:
 
     name = "fake"
 
-    def take_backup(self, kind: str) -> RestorePoint:
+    def take_backup(self, kind: str, on_progress: OnProgress = unheard) -> RestorePoint:
         raise AssertionError("nobody asked for this")
 
-    def prune(self, now: datetime, retention_days: float) -> object:
+    def prune(self, now: datetime, retention_days: float, on_progress: OnProgress = unheard) -> object:
         raise AssertionError("nobody asked for this")
 
     def wal_gaps(self) -> Sequence[object]:
@@ -56,7 +56,7 @@ class Keeper:
     def restore_points(self) -> Sequence[RestorePoint]:
         return [RestorePoint("full-1", "full", datetime.now().astimezone(), None, 1)]
 
-    def verify_backup(self, backup_id: str) -> RestorePoint:
+    def verify_backup(self, backup_id: str, on_progress: OnProgress = unheard) -> RestorePoint:
         raise Rejected(
             f"Backup {backup_id} is damaged.", provider="fake", operation="verify", fix="Take a full one."
         )

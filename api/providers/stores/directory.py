@@ -49,7 +49,7 @@ class DirectoryStore:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise _absent(key) from error
 
-    def put_tree(self, key: str, folder: Path) -> None:
+    def put_tree(self, key: str, folder: Path, on_bytes: Callable[[int], None] | None = None) -> None:
         """Moved where possible, else copied: the store may be another file system."""
         target = self._path(key + TREE)
         self._make_parents(target)
@@ -62,7 +62,7 @@ class DirectoryStore:
             shutil.rmtree(incoming, ignore_errors=True)
             try:
                 with named_when_full(self.root, f"storing {key}"):
-                    _copy_tree(folder, incoming)
+                    _copy_tree(folder, incoming, on_bytes)
                 incoming.rename(target)
             finally:
                 shutil.rmtree(incoming, ignore_errors=True)

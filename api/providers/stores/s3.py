@@ -92,13 +92,15 @@ class S3Store:
     def get_bytes(self, key: str) -> bytes:
         return self._get(checked(key) + _COMPRESSED, key)
 
-    def put_tree(self, key: str, folder: Path) -> None:
+    def put_tree(self, key: str, folder: Path, on_bytes: Callable[[int], None] | None = None) -> None:
         """The index is written last; pieces of an earlier attempt are overwritten or forgotten."""
         self._delete(checked(key) + _INDEX)
 
         def send(number: int, piece: bytes) -> int:
             data = _compress(piece)
             self._put(_piece(key, number), data)
+            if on_bytes:
+                on_bytes(len(piece))
             return len(data)
 
         sizes = pack(folder, send, PARALLEL)

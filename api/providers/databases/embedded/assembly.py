@@ -2,7 +2,6 @@
 
 import subprocess
 import tempfile
-import threading
 from pathlib import Path
 
 from api.core.backups.catalogue import BackupRecord
@@ -11,25 +10,10 @@ from api.core.ports import ObjectStore, OnProgress, Progress
 from api.providers.databases.embedded.catalogue import data_key
 from api.providers.databases.embedded.cluster import Cluster, tail
 from api.providers.databases.embedded.manifests import damage
+from api.providers.databases.embedded.moving import Moved
 from api.providers.databases.embedded.processes import PROVIDER, launch
 from api.providers.databases.embedded.reach import Located
 from api.providers.databases.embedded.space import folder_bytes
-
-
-class Received:
-    """Adds up what has arrived, from several threads."""
-
-    def __init__(self, total: int, on_progress: OnProgress) -> None:
-        self._total = total
-        self._done = 0
-        self._on_progress = on_progress
-        self._lock = threading.Lock()
-
-    def add(self, size: int) -> None:
-        with self._lock:
-            self._done += size
-            total = max(self._total, self._done)
-            self._on_progress(Progress("fetch", float(self._done), float(total), "bytes"))
 
 
 class Assembly:
@@ -37,7 +21,7 @@ class Assembly:
         self._cluster = cluster
         self._store = store
 
-    def build(self, located: Located, folder: Path, received: Received, on_progress: OnProgress) -> None:
+    def build(self, located: Located, folder: Path, received: Moved, on_progress: OnProgress) -> None:
         """Create `folder`/data. Raises `Rejected` when a fetched backup is damaged or does not combine."""
         chain = located.window.chain
         inputs = [self._store.local_path(data_key(link.id)) for link in chain]
@@ -50,7 +34,7 @@ class Assembly:
         # `--link` changes its inputs, and these are ours
         self._combine([str(path) for path in fetched], folder, "--link", chain[-1], on_progress)
 
-    def _fetch(self, link: BackupRecord, folder: Path, received: Received) -> Path:
+    def _fetch(self, link: BackupRecord, folder: Path, received: Moved) -> Path:
         target = folder / "fetched" / link.id
         for each in (target.parent, target):
             self._cluster.account.own_new(each)

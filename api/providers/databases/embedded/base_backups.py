@@ -17,11 +17,12 @@ import psycopg
 from api.core.backups.catalogue import BackupRecord
 from api.core.backups.chains import Server, next_parent
 from api.core.errors import Conflict, Rejected, Unavailable
-from api.core.ports import ObjectStore
+from api.core.ports import ObjectStore, OnProgress, Progress, unheard
 from api.providers.databases.embedded.answering import SOURCE, answers
 from api.providers.databases.embedded.catalogue import Catalogue, data_key
 from api.providers.databases.embedded.cluster import Cluster, connection_url
 from api.providers.databases.embedded.manifests import damage, wal_range
+from api.providers.databases.embedded.moving import Moved, streamed
 from api.providers.databases.embedded.processes import PROVIDER, kill, programs_working_in, run
 from api.providers.databases.embedded.space import folder_bytes, require_space
 from api.providers.full_disk import named_when_full
@@ -41,20 +42,22 @@ class BaseBackups:
         self._catalogue = catalogue
         self._full_every = full_every
 
-    def take(self, kind: str = "auto") -> BackupRecord:
+    def take(self, kind: str = "auto", on_progress: OnProgress = unheard) -> BackupRecord:
         """`kind` is full, incremental or auto (incremental while the chain is fresh). Raises `Conflict` while
         another one runs, `Refused` without room on the disk, `Rejected` when the server refuses."""
         with self._alone():
             source = self._source()
             parent = self._parent(kind, source)
             try:
-                return self._take(source, parent)
+                return self._take(source, parent, on_progress)
             except Rejected as error:
                 if parent is None or kind == "incremental" or "summar" not in error.message:
                     raise
-                return self._take(source, None)  # the server no longer has the WAL summaries since the parent
+                return self._take(
+                    source, None, on_progress
+                )  # the server no longer has the WAL summaries since the parent
 
-    def damage(self, record: BackupRecord, store: ObjectStore) -> str:
+    def damage(self, record: BackupRecord, store: ObjectStore, on_progress: OnProgress = unheard) -> str:
         """What is wrong with a stored backup; a remote one is fetched for it."""
         binaries, account = self._cluster.binaries, self._cluster.account
         here = store.local_path(data_key(record.id))
@@ -64,7 +67,8 @@ class BaseBackups:
             account.own(Path(scratch))
             folder = account.own_new(Path(scratch) / record.id)
             with named_when_full(folder.parent.parent, f"fetching backup {record.id}"):
-                store.get_tree(data_key(record.id), folder)
+                arrived = Moved("fetch", record.size_bytes, on_progress)
+                store.get_tree(data_key(record.id), folder, arrived.add)
             return damage(folder, binaries, account)
 
     def abandoned(self) -> list[str]:
@@ -89,7 +93,7 @@ class BaseBackups:
             )
         return parent
 
-    def _take(self, source: _Source, parent: BackupRecord | None) -> BackupRecord:
+    def _take(self, source: _Source, parent: BackupRecord | None, on_progress: OnProgress) -> BackupRecord:
         kind = "incremental" if parent else "full"
         backup_id = f"{source.now:%Y%m%dT%H%M%S}{source.now.microsecond // 1000:03d}Z-{kind}"
         folder = self._cluster.home.incoming / backup_id
@@ -97,9 +101,12 @@ class BaseBackups:
             require_space(folder.parent, source.database_bytes, "a full backup")
         try:
             with named_when_full(folder.parent, f"the {kind} backup"):
-                run(self._command(folder, backup_id, parent), self._cluster.account, operation="backup")
+                admin = self._cluster.dsn("admin", "postgres")
+                with streamed(admin, backup_id, on_progress, whole=parent is None):
+                    run(self._command(folder, backup_id, parent), self._cluster.account, operation="backup")
+                on_progress(Progress("verify", 0.0, float(folder_bytes(folder)), "bytes"))
                 record = self._record(backup_id, kind, parent, source, folder)
-            self._catalogue.add(record, folder)
+            self._catalogue.add(record, folder, Moved("store", record.size_bytes, on_progress).add)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             self._manifest_path(backup_id).unlink(missing_ok=True)
@@ -107,10 +114,11 @@ class BaseBackups:
 
     def _command(self, folder: Path, backup_id: str, parent: BackupRecord | None) -> list[str]:
         home = self._cluster.home
+        url = connection_url("backup", self._port(), "postgres", home.server_pgpass)
         argv = [
             self._cluster.binaries.program("pg_basebackup"),
             f"--pgdata={folder}",
-            f"--dbname={connection_url('backup', self._port(), 'postgres', home.server_pgpass)}",
+            f"--dbname={url}&application_name={backup_id}",
             "--wal-method=none",
             "--checkpoint=fast",
             f"--label={backup_id}",

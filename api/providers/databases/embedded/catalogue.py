@@ -3,6 +3,7 @@
 `backup.json` is written last and deleted first: a backup that is listed is whole.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,11 +35,11 @@ class Catalogue:
     def save(self, record: BackupRecord) -> None:
         self._store.put_bytes(_key(record.id, _RECORD), to_json(record))
 
-    def add(self, record: BackupRecord, folder: Path) -> None:
+    def add(self, record: BackupRecord, folder: Path, on_bytes: Callable[[int], None] | None = None) -> None:
         """Move the backup in `folder` into the store, whole or not at all."""
         try:
             self._store.put_file(_key(record.id, _MANIFEST), folder / _MANIFEST)
-            self._store.put_tree(data_key(record.id), folder)
+            self._store.put_tree(data_key(record.id), folder, on_bytes)
             self.save(record)
         except (FirstUserError, OSError):
             with suppress(FirstUserError, OSError):  # what cannot be removed now is unlisted: pruned later

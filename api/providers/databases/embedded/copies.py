@@ -18,7 +18,7 @@ from api.core.backups.wal import SEGMENT_BYTES, format_lsn
 from api.core.errors import Refused
 from api.core.ports import Handle, ObjectStore, OnProgress
 from api.providers.databases.embedded.archiving import install_scripts
-from api.providers.databases.embedded.assembly import Assembly, Received
+from api.providers.databases.embedded.assembly import Assembly
 from api.providers.databases.embedded.catalogue import data_key
 from api.providers.databases.embedded.cluster import Cluster
 from api.providers.databases.embedded.fetching import WalFetch
@@ -31,6 +31,7 @@ from api.providers.databases.embedded.markers import (
     read_marker,
     write_marker,
 )
+from api.providers.databases.embedded.moving import Moved
 from api.providers.databases.embedded.processes import (
     kill,
     postmaster_pid,
@@ -88,7 +89,7 @@ class Copies:
         install_scripts(self._cluster.home, self._cluster.account, self._cluster.store)
         marker = Marker(_new_handle(located, name, expires_at), CREATING, located.target.lsn)
         write_marker(folder, marker)
-        received = Received(located.bytes_to_fetch, on_progress)
+        received = Moved("fetch", located.bytes_to_fetch, on_progress)
         with self._wal(located, folder, received) as wal:
             self._assembly.build(located, folder, received, on_progress)
             port = start_copy(self._cluster, located, folder, wal, fsync=self._fsync)
@@ -110,7 +111,7 @@ class Copies:
         return [handle_of(folder) for folder in sorted(drills.iterdir()) if folder.is_dir()]
 
     @contextmanager
-    def _wal(self, located: Located, folder: Path, received: Received) -> Generator[Path]:
+    def _wal(self, located: Located, folder: Path, received: Moved) -> Generator[Path]:
         """The folder that the copy reads its WAL from: the archive itself, or one that is being filled."""
         archive = self._store.local_path(f"wal/{located.segments[0].name}")
         wal = folder / "wal"

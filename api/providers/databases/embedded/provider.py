@@ -16,9 +16,11 @@ from api.core.ports import (
     Handle,
     ObjectStore,
     OnProgress,
+    Progress,
     RestorePlan,
     RestorePoint,
     RestoreTarget,
+    unheard,
 )
 from api.providers.databases import copy_login
 from api.providers.databases.embedded import facts
@@ -147,19 +149,19 @@ class EmbeddedDatabase:
     def source_dsn(self, role: str = "reader", database: str = PRODUCTION) -> str:
         return self.cluster.dsn(role, database)
 
-    def take_backup(self, kind: str = "auto") -> BackupRecord:
+    def take_backup(self, kind: str = "auto", on_progress: OnProgress = unheard) -> BackupRecord:
         """Take, verify and store one; it can be restored from the moment that this returns."""
-        record = self._backups.take(kind)
+        record = self._backups.take(kind, on_progress)
         self.seal()  # a backup reaches no moment at all before the first segment after it is archived
         return record
 
     def backups(self) -> list[BackupRecord]:
         return self._catalogue.records()
 
-    def verify_backup(self, backup_id: str) -> BackupRecord:
+    def verify_backup(self, backup_id: str, on_progress: OnProgress = unheard) -> BackupRecord:
         """Check a stored backup against its manifest, and record that. Raises `Rejected` if damaged."""
         record = self._catalogue.get(backup_id)
-        found = self._backups.damage(record, self.store)
+        found = self._backups.damage(record, self.store, on_progress)
         if found:
             raise Rejected(
                 f"Backup {backup_id} is damaged: {found}.",
@@ -171,13 +173,16 @@ class EmbeddedDatabase:
         self._catalogue.save(record)
         return record
 
-    def prune(self, now: datetime, retention_days: float | None = None) -> Removal:
+    def prune(
+        self, now: datetime, retention_days: float | None = None, on_progress: OnProgress = unheard
+    ) -> Removal:
         """Delete what no restore point of the period needs; never the newest intact chain."""
         keep = self._retention if retention_days is None else timedelta(days=retention_days)
         removal = plan_removal(self._catalogue.records(), list(self._wal.stored()), now, keep)
         for backup_id in [record.id for record in removal.backups] + self._backups.abandoned():
             self._catalogue.remove(backup_id)
-        for segment in removal.segments:
+        for done, segment in enumerate(removal.segments):
+            on_progress(Progress("prune", float(done), float(len(removal.segments)), "WAL segments"))
             self.store.delete(PREFIX + segment.name)
         return removal
 

@@ -3,14 +3,17 @@
 import fcntl
 import time
 from datetime import timedelta
+from typing import Any
 
 import psutil
 import psycopg
 import pytest
 
 from api.core.errors import Conflict, NotFound, Rejected, TimedOut
-from api.core.ports import RestoreTarget
+from api.core.ports import Progress, RestoreTarget
+from api.providers.databases.embedded import base_backups
 from api.providers.databases.embedded.catalogue import data_key
+from api.providers.databases.embedded.moving import streamed
 from api.providers.databases.embedded.provider import EmbeddedDatabase
 from tests.api.providers.databases.conftest import History, now, store_of, until
 
@@ -21,6 +24,32 @@ def test_auto_extends_the_chain_by_an_incremental(database: EmbeddedDatabase, hi
     assert taken.verified_at is not None
     assert taken.size_bytes < history.full.size_bytes / 2
     assert taken.id in [record.id for record in database.backups()]
+
+
+def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the server can be seen at it."""
+    command = base_backups.BaseBackups._command  # pyright: ignore[reportPrivateUsage]
+
+    def slow(*asked: Any) -> list[str]:
+        return [*command(*asked), "--max-rate=16M"]
+
+    monkeypatch.setattr(base_backups.BaseBackups, "_command", slow)
+
+
+def test_how_far_it_is_comes_from_the_server(
+    database: EmbeddedDatabase, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slowly(monkeypatch)
+    seen: list[Progress] = []
+    elsewhere: list[Progress] = []
+    with streamed(database.source_dsn("admin"), "of another label", elsewhere.append, whole=True):
+        taken = database.take_backup("full", seen.append)
+    copy = [each for each in seen if each.phase == "copy"]
+    assert [each.done for each in copy] == sorted(each.done for each in copy)
+    assert 0 < copy[-1].done <= copy[-1].total
+    assert copy[-1].total == pytest.approx(taken.restored_bytes, rel=0.5)
+    assert seen[len(copy)].phase == "verify"
+    assert elsewhere == []
 
 
 def test_a_second_backup_at_the_same_time_is_refused(database: EmbeddedDatabase, history: History) -> None:
