@@ -251,6 +251,9 @@ def _carriers(settings: Settings) -> Iterator[Problem]:
         "FIRSTUSER_RENDER_URL": on.render_url,
         "FIRSTUSER_RAILWAY_URL": on.railway_url,
         "FIRSTUSER_FLY_URL": on.fly_url,
+        "FIRSTUSER_NEON_URL": settings.databases.neon_url,
+        "FIRSTUSER_SUPABASE_URL": settings.databases.supabase_url,
+        "FIRSTUSER_CLOUDFLARE_URL": settings.preflight.cloudflare_url,
     } | ({"FIRSTUSER_AWS_URL": on.aws_endpoint_url} if on.aws_endpoint_url else {})
     for name, url in addresses.items():
         parts = _split(url)
