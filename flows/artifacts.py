@@ -54,7 +54,10 @@ async def alerts_sent(accepted: int, waiting: Sequence[AlertView]) -> None:
     ]
     text = [f"# {accepted} alert messages sent"]
     text += [table(("severity", "alert", "of", "what", "runbook"), rows)] if rows else ["No alert is open."]
-    text += ["Say that somebody has it: `firstuser alerts ack ID --by NAME`, or the Ops page."]
+    text += [
+        "Say that somebody has it: `firstuser alerts ack ID --by NAME`, or the Ops page. "
+        f"When they do not arrive: {runbook('alert-channel-dead')}"
+    ]
     said = f"{accepted} sent, {len(rows)} open"
     await acreate_markdown_artifact("\n\n".join(text), key="alerts", description=said)
 
@@ -65,7 +68,8 @@ async def pruned(gone: Mapping[str, int], kept: Mapping[str, timedelta]) -> None
     text = [
         f"# {sum(gone.values())} rows dropped",
         table(("what", "dropped", "kept for"), rows),
-        "Everything that is kept, and for how long: `docs/retention.md`.",
+        "Everything that is kept, and for how long: `docs/retention.md`. "
+        f"A prune that fails: {runbook('alert-flow-failed')}",
     ]
     await acreate_markdown_artifact(
         "\n\n".join(text), key="prune", description=f"{sum(gone.values())} dropped"

@@ -7,12 +7,14 @@ import asyncio
 from typing import Any
 
 from prefect import flow
-from prefect.artifacts import acreate_table_artifact
+from prefect.artifacts import acreate_markdown_artifact
 from prefect.states import Completed
 
 from api.core.incidents import reading
-from flows import hooks, watching, wiring
+from flows import artifacts, hooks, watching, wiring
 from flows.naming import stamped
+
+COLUMNS = ("rule", "scope", "verdict", "numbers")
 
 
 @flow(
@@ -32,10 +34,15 @@ async def incident_watch() -> Any:
 
 
 async def publish(found: watching.Watched) -> None:
-    """The verdict of each rule in each scope, where something was done: the rest is on the Incidents page."""
+    """What is to be done, and the verdict of each rule in each scope: the rest is on the Incidents page."""
     with wiring.transaction() as session:
-        table = [one.row() for one in reading.standings(session)]
-    await acreate_table_artifact(table, key="incident-watch", description=said(found))
+        rows = [one.row() for one in reading.standings(session)]
+    text = [f"# Incidents: {said(found)}"]
+    text += ["\n".join(f"- **{one}**: `firstuser incidents show {one}`" for one in found.opened)]
+    text += [artifacts.table(COLUMNS, [[row[name] for name in COLUMNS] for row in rows])]
+    text += [f"Runbook: {artifacts.runbook('alert-incident')}"]
+    report = "\n\n".join(part for part in text if part)
+    await acreate_markdown_artifact(report, key="incident-watch", description=said(found))
 
 
 def said(found: watching.Watched) -> str:

@@ -160,6 +160,7 @@ async def publish_evidence(report: LedgerReport, kept: str) -> None:
         text += ["", f"Do what {runbook('evidence')} says. Do not write into the ledger by hand."]
     else:
         text += ["Every hash and every signature was recomputed, and nothing is missing from an end."]
+        text += ["", f"Runbook: {runbook('evidence')}"]
     text += ["", "| stream | records | unsigned | ends with |", "| - | - | - | - |"]
     for stream in report.streams:
         end = stream.head.hash[:16] if stream.head else "–"
@@ -220,8 +221,8 @@ async def publish_rotation_proof(outcome: Outcome) -> None:
             f" {'✓' if proof['ok'] else '✕' if proof['required'] else '–'} |"
             for proof in one.proofs
         ]
-    if outcome.stuck:
-        text += ["", f"**Next step:** `firstuser rotate status`. Runbook: {runbook('preflight-secrets')}"]
+    step = "**Next step:** `firstuser rotate status`. " if outcome.stuck else ""
+    text += ["", f"{step}Runbook: {runbook('preflight-secrets')}"]
     made = create_markdown_artifact(
         key="rotation-proof", markdown="\n".join(text), description=outcome.headline[:200]
     )

@@ -19,6 +19,7 @@ from api.core.clock import system_clock
 from api.core.errors import Refused
 from flows import hooks, rotation_run
 from flows.reporting import publish_rotation_plan, publish_rotation_proof
+from flows.stepping import stepping
 
 Mode = Literal["scheduled", "incident", "finish"]
 Name = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9_:]+$")]
@@ -72,7 +73,7 @@ async def secret_rotation(
         if not said.end_the_old_ones_now:
             return Completed(name="Declined", message=f"{said.name} said no: nothing was rotated")
         reason = f"{reason} (confirmed by {said.name})"
-    begun = [await rotate(one, mode, reason) for one in plan.names]
+    begun = [await rotate(one, mode, reason) async for one in stepping(plan.names, "secrets")]
     finished = await to_thread(rotation_run.finish)
     outcome = await to_thread(rotation_run.outcome, begun, finished)
     await publish_rotation_proof(outcome)

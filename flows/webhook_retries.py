@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from prefect import flow
-from prefect.artifacts import acreate_table_artifact
+from prefect.artifacts import acreate_markdown_artifact
 from prefect.states import Completed
 from pydantic import Field
 
@@ -17,11 +17,12 @@ from api.core.alerts import service as alerts
 from api.core.webhooks import totals
 from api.core.webhooks.dispatcher import Dispatcher, Ports
 from api.core.webhooks.standing import Standing, database_now, standing
-from flows import hooks, wiring
+from flows import artifacts, hooks, wiring
 from flows.naming import stamped
 
 SLICE_S = 40.0
 Seconds = Annotated[float, Field(gt=0, le=600)]
+BEHIND_AFTER = timedelta(minutes=1)
 LOOP = "webhook-retries"
 SILENCE = timedelta(minutes=4)
 """It runs every minute; a busy Prefect starts it late."""
@@ -70,11 +71,41 @@ def conclude(ports: Ports, dispatcher: Dispatcher) -> tuple[datetime, Standing]:
 
 
 async def publish(tally: Counter[str], stands: Standing, now: datetime) -> None:
-    outcomes = ("claimed", "delivered", "retried", "slowed", "exhausted")
-    row: dict[str, object] = {name: tally[name] for name in outcomes}
-    row |= {"held": stands.held, "still due": stands.due, "slowed": stands.slowed}
-    row["oldest due, seconds"] = round(stands.oldest_age(now).total_seconds(), 1)
-    await acreate_table_artifact([row], key="webhook-retries", description=said(tally, stands))
+    """What this run did, how the queue stands after it, and what somebody has to do about either."""
+    did = ("claimed", "delivered", "retried", "slowed", "exhausted")
+    oldest = stands.oldest_age(now)
+    queue = (stands.due, f"{oldest.total_seconds():.0f} s", stands.held, stands.slowed, stands.disabled)
+    text = [
+        f"# Webhooks: {said(tally, stands)}",
+        artifacts.table(
+            ("taken", "delivered", "to be tried again", "put off", "given up"),
+            [[tally[name] for name in did]],
+        ),
+        "What waits after it:",
+        artifacts.table(("due", "oldest since", "paused", "slowed down", "switched off"), [queue]),
+        "\n".join(f"- {step}" for step in next_steps(tally["exhausted"], stands, oldest)),
+    ]
+    await acreate_markdown_artifact("\n\n".join(text), key="webhook-retries", description=said(tally, stands))
+
+
+def next_steps(given_up: int, stands: Standing, oldest: timedelta) -> list[str]:
+    """What to do, with the page that says how; nothing to do is said, too."""
+    steps = list[str]()
+    if given_up:
+        page = artifacts.runbook("alert-retries-exhausted")
+        steps.append(f"**{given_up} given up** in this run: find out why, mend, send again. {page}")
+    if oldest > BEHIND_AFTER:
+        page = artifacts.runbook("alert-retry-loop")
+        steps.append(
+            f"**Behind**: {stands.due} are due, the oldest for {oldest.total_seconds():.0f} s. {page}"
+        )
+    if stands.held:
+        page = artifacts.runbook("alert-incident")
+        steps.append(f"{stands.held} wait for a pause to end: resume it where its reason is gone. {page}")
+    if stands.disabled:
+        page = artifacts.runbook("alert-retries-exhausted")
+        steps.append(f"{stands.disabled} wait for their endpoint to be switched on again. {page}")
+    return steps or [f"Nothing to do. Runbook: {artifacts.runbook('alert-retry-loop')}"]
 
 
 def said(tally: Counter[str], stands: Standing) -> str:

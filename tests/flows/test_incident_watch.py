@@ -60,14 +60,15 @@ def test_the_flow_publishes_what_it_saw(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leave_probes(world, tmp_path)
-    shown: list[object] = []
+    shown: list[str] = []
 
-    async def keep(table: object, **_: str) -> None:
-        shown.append(table)
+    async def keep(markdown: str, **_: str) -> None:
+        shown.append(markdown)
 
-    monkeypatch.setattr(incident_watch, "acreate_table_artifact", keep)
+    monkeypatch.setattr(incident_watch, "acreate_markdown_artifact", keep)
     ended = asyncio.run(incident_watch.incident_watch.fn())
     assert ended.message.startswith("1 opened, ") and len(shown) == 1
+    assert "firstuser incidents show inc_" in shown[0] and "alert-incident.md" in shown[0]
     again = asyncio.run(incident_watch.incident_watch.fn())
     assert again.message.startswith("0 opened, 0 actions")
     assert len(shown) == 1  # nothing new: no artifact a minute
