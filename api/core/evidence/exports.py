@@ -5,21 +5,21 @@ from which a stream was taken, is found out. The same ledger gives the same file
 """
 
 import csv
-import html
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from api.core.errors import Refused
-from api.core.evidence.chain import Head, Record, canonical, iso
-from api.core.evidence.signing import EXPORT, SigningKey
+from api.core.evidence import first_page, page
+from api.core.evidence.chain import Record, canonical, iso
+from api.core.evidence.export import FORMAT, MANIFEST, Export, make
+from api.core.evidence.judging import judge
 
-FORMAT = "firstuser-evidence-1"
-MANIFEST = "(manifest)"
+__all__ = ["COLUMNS", "FORMAT", "FORMS", "MANIFEST", "Export", "make", "read", "render", "renderings"]
 COLUMNS: Sequence[str] = (
     "stream",
     "seq",
@@ -35,41 +35,21 @@ COLUMNS: Sequence[str] = (
 _OPENS, _CLOSES = '<script type="application/json" id="evidence">\n', "\n</script>"
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
-    """`as_of`: when the newest record was made. `key_id` and `signature` are the manifest's."""
-
-    as_of: str
-    streams: Mapping[str, Sequence[Record]]
-    heads: Mapping[str, Head]
-    key_id: str | None
-    signature: str | None
-
-    @property
-    def manifest(self) -> dict[str, Any]:
-        ends = {stream: head.to_json() for stream, head in self.heads.items()}
-        return {"format": FORMAT, "as_of": self.as_of, "heads": ends}
-
-
 _EXPORT = TypeAdapter(Export)
 # Wrong shapes of outside text come to light where they are taken apart.
 _UNREADABLE = (ValidationError, ValueError, KeyError, TypeError, AttributeError, csv.Error, RecursionError)
 
 
-def make(streams: Mapping[str, Sequence[Record]], key: SigningKey | None) -> Export:
-    """Of streams that are not empty."""
-    newest = max((record.recorded_at for records in streams.values() for record in records), default=None)
-    heads = {stream: Head(records[-1].seq, records[-1].hash) for stream, records in streams.items()}
-    unsigned = Export(iso(newest) if newest else "", streams, heads, None, None)
-    if key is None:
-        return unsigned
-    signature = key.sign(EXPORT, canonical(unsigned.manifest))
-    return Export(unsigned.as_of, streams, heads, key.id, signature)
-
-
 def render(export: Export, form: str) -> str:
     """`form`: json, csv or html."""
     return _FORMS[form][0](export)
+
+
+def renderings(export: Export, form: str) -> Iterator[str]:
+    """As it is written now, and as earlier releases wrote it: what auditors keep verifies for good."""
+    yield render(export, form)
+    if form == "html":
+        yield _to_first_html(export)
 
 
 def read(text: str) -> tuple[Export, str]:
@@ -143,32 +123,16 @@ def _from_csv(text: str) -> Export:
 
 
 def _to_html(export: Export) -> str:
-    ends = "".join(
-        f"<tr><td>{_text(stream)}<td>{head.seq}<td><code>{_text(head.hash)}</code>"
-        for stream, head in export.heads.items()
-    )
-    shown = "".join(_table(stream, records) for stream, records in export.streams.items())
+    return page.page(export, judge(export), _data(export))
+
+
+def _to_first_html(export: Export) -> str:
+    return first_page.page(export, _data(export))
+
+
+def _data(export: Export) -> str:
     data = json.dumps(_document(export), ensure_ascii=False).replace("<", "\\u003c")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Evidence</title>'
-        f"<style>{_STYLE}</style></head><body>\n<h1>Evidence as of {_text(export.as_of)}</h1>\n"
-        "<p>Every record is chained to the one before it and signed. "
-        "<code>firstuser evidence verify FILE</code> recomputes all of this file, this text included.</p>\n"
-        f"<p>Signed by key <code>{_text(str(export.key_id))}</code>.</p>\n"
-        f"<table><tr><th>stream<th>records<th>head{ends}</table>\n{shown}{_OPENS}{data}{_CLOSES}\n"
-        "</body></html>\n"
-    )
-
-
-def _table(stream: str, records: Sequence[Record]) -> str:
-    rows = "".join(
-        f"<tr><td>{record.seq}<td>{_text(iso(record.recorded_at))}<td>{_text(record.kind)}"
-        f"<td><pre>{_text(json.dumps(record.body, indent=1, ensure_ascii=False))}</pre>"
-        f"<td><code>{_text(record.id)}<br>{_text(record.hash)}</code>\n"
-        for record in records
-    )
-    head = "<tr><th>record<th>recorded at<th>kind<th>what<th>id and hash"
-    return f"<h2>{_text(stream)}</h2>\n<table>{head}\n{rows}</table>\n"
+    return f"{_OPENS}{data}{_CLOSES}"
 
 
 def _from_html(text: str) -> Export:
@@ -179,16 +143,6 @@ def _from_html(text: str) -> Export:
     return _from_json(data)
 
 
-def _text(value: str) -> str:
-    return html.escape(value)
-
-
-_STYLE = (
-    "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem}"
-    "table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ccc;padding:.3rem .5rem;"
-    "text-align:left;vertical-align:top}pre{margin:0;white-space:pre-wrap;overflow-wrap:anywhere}"
-    "code{overflow-wrap:anywhere;font-size:.85em}"
-)
 _FORMS: Mapping[str, tuple[Callable[[Export], str], Callable[[str], Export]]] = {
     "json": (_to_json, _from_json),
     "csv": (_to_csv, _from_csv),

@@ -1,5 +1,6 @@
 """An export proves itself: whatever is changed in it, anywhere, is found and named; untouched it passes."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -219,3 +220,32 @@ def test_any_other_shape_is_refused_or_found_out(where: str, other: Any) -> None
 def test_nothing_that_is_read_does_anything_but_refuse(text: str) -> None:
     with pytest.raises(Refused):
         offline.verify(text)
+
+
+def test_the_page_says_first_what_is_wrong_and_leads_to_it() -> None:
+    records = list(EXPORT.streams["drills"])
+    records[1] = CHANGES["body"](records[1])
+    good, bad = (
+        exports.render(EXPORT, "html"),
+        exports.render(with_records(EXPORT, "drills", records), "html"),
+    )
+    assert "✓ Verified</h2><p>10 records in 4 streams" in good
+    assert "class=wrong" not in good
+    assert "✗ Not verified: 1 fault<" in bad
+    assert f'<a href="#drills-2">drills: {records[1].id} (record 2) was changed</a>' in bad
+    assert bad.count("class=wrong>") == 2  # the stream in the summary, and the record
+    assert '<tr id="drills-2" class=wrong>' in bad
+
+
+def test_a_page_needs_nothing_from_outside() -> None:
+    text = exports.render(EXPORT, "html").partition("<script")[0]
+    assert "src=" not in text and "url(" not in text and "://" not in text
+
+
+def test_a_page_of_the_first_releases_verifies_for_good() -> None:
+    """Byte for byte as it was: whoever has one keeps it for years."""
+    first = list(exports.renderings(EXPORT, "html"))[-1]
+    written = "57b6ef1d9b981dfb17da110ef2734972d3aeeb5d47a70b12f9aaa09ccb68344b"
+    assert hashlib.sha256(first.encode()).hexdigest() == written
+    assert offline.verify(first, [FIRST.id]).whole
+    assert not offline.verify(first.replace("<h1>Evidence", "<h1>Our evidence"), [FIRST.id]).whole
