@@ -23,6 +23,9 @@ class FakeRailwayPostgres(FakeVendor):
         self.variables = {"WAL_ARCHIVE_PATH": "/pgbackrest"}
         self.volumes: dict[str, str] = {}  # volume → service
 
+    def left_behind(self) -> list[str]:
+        return [volume for volume, service in self.volumes.items() if service not in self.made]
+
     def authorized(self, asked: Asked) -> bool:
         return asked.headers.get("project-access-token") == self.token
 

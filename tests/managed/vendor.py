@@ -80,6 +80,10 @@ class FakeVendor(FakePlatform):
         for made in self.made.values():
             made.name = made.name[:-6] + "ffffff"
 
+    def left_behind(self) -> list[str]:
+        """What goes on costing money though no copy shows it."""
+        return []
+
     def turn_pitr_off(self) -> None:
         raise NotImplementedError
 

@@ -25,6 +25,19 @@ SOURCE = {
 }
 
 
+CLUSTER = {
+    "DBClusterIdentifier": "production",
+    "DBSubnetGroup": "private",
+    "VpcSecurityGroups": [{"VpcSecurityGroupId": "sg-1"}],
+    "DBClusterParameterGroup": "firstuser-aurora-18",
+    "ServerlessV2ScalingConfiguration": {"MinCapacity": 0.5, "MaxCapacity": 8, "SecondsUntilAutoPause": 300},
+    "DBClusterMembers": [
+        {"DBInstanceIdentifier": "reader", "IsClusterWriter": False},
+        {"DBInstanceIdentifier": "writer", "IsClusterWriter": True},
+    ],
+}
+
+
 @pytest.fixture
 def client() -> Any:
     return boto3.client(
@@ -89,6 +102,50 @@ def test_a_restore_asks_for_all_that_makes_the_copy_reachable_and_removable(clie
             },
         )
         Rds(client, "production").create("drill-1", AT, EXPIRES)
+        script.assert_no_pending_responses()
+
+
+def test_an_aurora_copy_is_reachable_and_removable_and_its_instance_as_the_writer_and_private(
+    client: Any,
+) -> None:
+    with Stubber(client) as script:
+        script.add_response("describe_db_clusters", {"DBClusters": [CLUSTER]})
+        script.add_response(
+            "restore_db_cluster_to_point_in_time",
+            {},
+            {
+                "DBClusterIdentifier": "drill-1",
+                "SourceDBClusterIdentifier": "production",
+                "RestoreToTime": AT,
+                "DBSubnetGroupName": "private",
+                "VpcSecurityGroupIds": ["sg-1"],
+                "DBClusterParameterGroupName": "firstuser-aurora-18",
+                "DeletionProtection": False,
+                "ServerlessV2ScalingConfiguration": {"MinCapacity": 0.5, "MaxCapacity": 8},
+                "Tags": ANY,
+            },
+        )
+        script.add_response("describe_db_clusters", {"DBClusters": [CLUSTER]})
+        writer = {"DBInstanceIdentifier": "writer"}
+        script.add_response(
+            "describe_db_instances", {"DBInstances": [{"DBInstanceClass": "db.serverless"}]}, writer
+        )
+        script.add_response(
+            "create_db_instance",
+            {},
+            {
+                "DBInstanceIdentifier": "drill-1-1",
+                "DBClusterIdentifier": "drill-1",
+                "DBInstanceClass": "db.serverless",
+                "Engine": "aurora-postgresql",
+                "PubliclyAccessible": False,
+                "AutoMinorVersionUpgrade": False,
+                "Tags": ANY,
+            },
+        )
+        aurora = Aurora(client, "production")
+        aurora.create("drill-1", AT, EXPIRES)
+        aurora.proceed(copy(State.HALF))
         script.assert_no_pending_responses()
 
 

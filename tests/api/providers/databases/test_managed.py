@@ -85,6 +85,7 @@ def test_a_copy_is_made_once_stands_and_goes_without_a_trace(place: Place) -> No
     place.provider.destroy(Handle(NAME, now(), now()))
     place.provider.destroy(handle)
     assert (place.names(), place.fake.made) == ([], {})
+    assert place.fake.left_behind() == []
 
 
 def test_a_write_whose_answer_was_lost_is_found_and_not_made_again(place: Place) -> None:
