@@ -26,6 +26,7 @@ class FakeRender(FakePlatform):
         self.queues = False
         self.queued: list[str] = []
         self.image = ""
+        self.head = ""  # of its branch, where that is newer than what serves
         self.autodeploy = "yes"
 
     def push(self, release: str, *, irreversible: bool = False) -> None:
@@ -94,7 +95,8 @@ class FakeRender(FakePlatform):
             commit, image = asked.body.get("commitId"), asked.body.get("imageUrl")
             if (commit or image) and asked.body.get("deployMode"):
                 return Reply(400, {"message": "deployMode cannot be combined with them"})
-            release = commit or (image or self.live()).rpartition(":")[2]
+            built = self.head if asked.body.get("deployMode") != "deploy_only" else ""
+            release = commit or (image or built or self.live()).rpartition(":")[2]
             if self.queues:
                 self.queued.append(release)
                 return Reply(202)

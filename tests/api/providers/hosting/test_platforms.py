@@ -64,6 +64,19 @@ def test_staging_is_pointed_at_a_copy_and_home_again(at: World) -> None:
     go_home(at)
 
 
+def test_a_drill_brings_no_newer_release_of_somebody_elses() -> None:
+    with world("render") as at:
+        at.fake.head = "9.9"  # pushed, and deployed by nobody yet
+        at.hosting.wait_live("staging", point(at), LONG)
+        assert at.staging.release == "1.1"
+
+
+def test_variables_start_no_deploy_of_their_own() -> None:
+    with world("railway") as at:
+        at.hosting.wait_live("staging", point(at), LONG)
+        assert at.fake.deploys == 0
+
+
 def test_what_is_home_already_is_not_deployed(at: World) -> None:
     go_home(at)
     assert at.staging.starts == 2
@@ -156,6 +169,26 @@ def test_roll_back_and_forth(at: World) -> None:
     assert at.staging.release == "1.1"
     assert at.hosting.roll_back("staging", known[-1].id) == forth
     assert at.staging.variables.items() >= OTHERS.items()
+
+
+def test_a_rollback_on_railway_brings_back_no_secret_that_is_retired_and_no_copy() -> None:
+    with world("railway") as at:
+        at.fake.variables |= {
+            "SESSION_SECRET": "retired",
+            "FIRSTUSER_RESTORED_DATABASE_URL": DSN,
+            "OTHER": "then",
+        }
+        at.fake.push("1.2")
+        at.fake.variables |= {
+            "SESSION_SECRET": "of today",
+            "FIRSTUSER_RESTORED_DATABASE_URL": "",
+            "OTHER": "now",
+        }
+        at.fake.push("1.3")
+        at.hosting.wait_live("production", at.hosting.roll_back("production"), LONG)
+        found = at.staging.variables
+    assert (at.staging.release, found["OTHER"]) == ("1.2", "then"), "Railway itself brings back the rest"
+    assert (found["SESSION_SECRET"], found["FIRSTUSER_RESTORED_DATABASE_URL"]) == ("of today", "")
 
 
 def test_a_rollback_asked_for_twice_is_one_while_it_is_on_its_way(at: World) -> None:
