@@ -1,6 +1,7 @@
 """Fly for one app: secrets, whose values only some tokens are shown; machines with leases, versions, checks.
 
-A machine keeps of its configuration what it is given, and runs with the secrets there are when it is updated.
+A machine keeps of its configuration what it is given, and runs with the secrets there are when it is updated;
+without the last change of them, unless it asks for at least that version.
 """
 
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ class FakeFly(FakePlatform):
         super().__init__()
         self.may_show = True
         self.version = 1
+        self.late: dict[str, str] = {}  # the secrets that a machine gets which asks for no newer ones
         self.count = 0
         self.app_machines = {one: Machine(one) for one in ("148e1", "3d8d5")}
         self.serving: list[str] = []
@@ -85,6 +87,7 @@ class FakeFly(FakePlatform):
             shown = self.may_show and asked.query.get("show_secrets") == "true"
             return Reply(200, {"secrets": [self._secret(name, shown) for name in sorted(self.variables)]})
         self.version += 1
+        self.late = dict(self.variables)
         if asked.method == "POST" and len(parts) == 3:
             self.variables |= asked.body["values"]
             return Reply(200, {"secrets": [], "version": self.version, "Version": self.version})
@@ -135,7 +138,8 @@ class FakeFly(FakePlatform):
             return Reply(400, {"error": "current_version does not match"})
         if asked.body.get("min_secrets_version", 0) > self.version:
             return Reply(400, {"error": "min_secrets_version is not there"})
-        self._become(one, asked.body["config"])
+        fresh = asked.body.get("min_secrets_version") == self.version
+        self._become(one, asked.body["config"], self.variables if fresh else self.late)
         if self.fails:
             self.fails -= 1
             one.state, one.waits = "failed", 99
@@ -156,10 +160,10 @@ class FakeFly(FakePlatform):
         self._serves()
         return Reply(200, {"ok": True})
 
-    def _become(self, one: Machine, config: dict[str, Any]) -> None:
+    def _become(self, one: Machine, config: dict[str, Any], secrets: dict[str, str] | None = None) -> None:
         self.count += 1
         one.versions.append((_ulid(_BEGAN_MS + 60_000 * self.count), config))
-        one.ran_with = {**self.variables, **config.get("env", {})}
+        one.ran_with = {**(self.variables if secrets is None else secrets), **config.get("env", {})}
         one.state = "started"
 
     def _serves(self) -> None:
