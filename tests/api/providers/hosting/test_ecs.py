@@ -97,6 +97,16 @@ def test_ours_is_live_once_it_is_primary_and_completed(story: Story) -> None:
     assert (found["api:7"].standing, found["api:6"].standing) == (Standing.LIVE, Standing.GONE)
 
 
+@pytest.mark.parametrize(
+    ("rollout", "standing"), [("IN_PROGRESS", Standing.WAITING), ("FAILED", Standing.FAILED)]
+)
+def test_that_all_its_tasks_run_is_not_enough(story: Story, rollout: str, standing: Standing) -> None:
+    """Until the roll-out is completed the balancer may still find them sick, and the old ones run."""
+    going = service(deployment(OURS, "PRIMARY", rollout), deployment(OLD, "ACTIVE", "COMPLETED"))
+    found = look(story, going, [("IN_PROGRESS", "", OURS), ("SUCCESSFUL", "", OLD)])
+    assert found["api:7"].standing is standing
+
+
 def test_a_service_is_stable_after_a_circuit_breaker_and_ours_is_not_live(story: Story) -> None:
     """Stable: one PRIMARY deployment, COMPLETED, all tasks run. It has the old task definition."""
     stable = service(deployment(OLD, "PRIMARY", "COMPLETED", reason="ECS deployment circuit breaker"))
