@@ -78,8 +78,9 @@ class BeaconLoop:
 
 
 def archive_pace(settings: Settings) -> Callable[[], bool]:
-    """A vendor archives by itself, and lets nobody see to it."""
-    if settings.drills.database_provider != "embedded":
+    """Of a cluster that `firstuser up` started. A vendor archives by itself, and lets nobody see to it; a
+    deployed service has none of PostgreSQL's programs."""
+    if not settings.stack.embedded or settings.drills.database_provider != "embedded":
         return lambda: False
     from api.providers.databases.embedded.cluster import Cluster
     from api.providers.databases.embedded.pace import ArchivePace

@@ -113,6 +113,7 @@ class Host:
             "PATH": f"{BINARIES}:{os.environ['PATH']}",
             "FIRSTUSER_HOST": HOST,
             "FIRSTUSER_METRICS_HOST": HOST,
+            "FIRSTUSER_POSTGRES_BIN_DIR": str(self.folder / "none"),  # the image goes without
         }
         return image | stated | machine
 

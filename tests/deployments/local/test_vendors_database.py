@@ -16,10 +16,11 @@ from deployments.local.ports import Ports
 from deployments.local.stack import Stack
 
 
-def settings(state: Path, provider: str) -> Settings:
+def settings(state: Path, provider: str, *, embedded: bool = True) -> Settings:
     found = load()
     drills = found.drills.model_copy(update={"database_provider": provider})
-    return replace(found, drills=drills, stack=found.stack.model_copy(update={"state_dir": state}))
+    stack = found.stack.model_copy(update={"state_dir": state, "embedded": embedded})
+    return replace(found, drills=drills, stack=stack)
 
 
 def test_down_ends_its_own_copies_and_asks_no_vendor(tmp_path: Path) -> None:
@@ -32,5 +33,6 @@ def test_down_ends_its_own_copies_and_asks_no_vendor(tmp_path: Path) -> None:
 
 def test_a_beacon_needs_no_server_of_its_own_where_a_vendor_archives(tmp_path: Path) -> None:
     assert archive_pace(settings(tmp_path, "rds"))() is False
+    assert archive_pace(settings(tmp_path, "embedded", embedded=False))() is False  # nobody has said whose
     with pytest.raises(psycopg.OperationalError):
         archive_pace(settings(tmp_path, "embedded"))()
