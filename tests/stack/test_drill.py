@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -133,20 +133,10 @@ def test_a_copy_forgets_whom_production_has_forgotten(stack: StackUnderTest) -> 
     assert_tidy(stack)
 
 
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (("--target", "tomorrow-ish"), "not a moment"),
-        (("--target", (datetime.now(UTC) + timedelta(days=1)).isoformat()), "in the future"),
-        (("--target", "2020-01-01T00:00:00Z"), "before the first restore point"),
-    ],
-)
-def test_a_target_that_cannot_be_reached_is_an_error_with_a_way_out(
-    stack: StackUnderTest, words: tuple[str, ...], says: str
-) -> None:
-    code, answer = drill(stack, *words)
+def test_a_target_that_cannot_be_reached_is_an_error_with_a_way_out(stack: StackUnderTest) -> None:
+    code, answer = drill(stack, "--target", "2020-01-01T00:00:00Z")
     assert (code, answer["status"]) == (1, "error")
-    assert says in answer["issues"][0]
+    assert "before the first restore point" in answer["issues"][0]
     assert answer["next_step"]
     assert_tidy(stack)
 
@@ -173,14 +163,6 @@ def rows_written(stack: StackUnderTest) -> list[tuple[Any, ...]]:
     )
 
 
-def test_missed_targets_fail_the_drill_with_their_reason(stack: StackUnderTest) -> None:
-    archive_up_to_now(stack)
-    code, answer = drill(stack, "--rto-target", "0.1", "--rpo-target", "0.01", "--checks", "canary")
-    assert (code, answer["status"]) == (1, "failed")
-    assert [issue.split()[0] for issue in answer["issues"]] == ["RTO", "RPO"]
-    assert PRODUCT.isdisjoint(check["name"] for check in answer["checks"])
-
-
 def test_an_unknown_check_is_refused_before_anything_starts(stack: StackUnderTest) -> None:
     done = stack.firstuser("drill", "--checks", "login,telepathy", check=False)
     assert done.returncode == 3
@@ -191,23 +173,8 @@ def test_an_unknown_check_is_refused_before_anything_starts(stack: StackUnderTes
     assert "login" in answer["next_step"]
 
 
-def test_a_founder_starts_a_drill_through_the_api_and_reads_its_verdict(stack: StackUnderTest) -> None:
-    archive_up_to_now(stack)
-    base = stack.ports.url("api")
-    refused = httpx.post(
-        f"{base}/api/founder/v1/ops/drills", json={}, headers={"Origin": base}, trust_env=False
-    )
-    assert refused.status_code == 401
-    with signed_in(stack) as founder:
-        started = founder.post("/api/founder/v1/ops/drills", json={"checks": ["canary", "login"]})
-        assert started.status_code == 202
-        verdict = wait_for_verdict(founder, started.json()["id"])
-    assert (verdict["status"], verdict["issues"]) == ("passed", [])
-    assert_tidy(stack)
-
-
 def wait_for_verdict(founder: httpx.Client, run: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         answer = founder.get(f"/api/founder/v1/ops/drills/{run}")
         if answer.status_code == 200 and answer.json()["status"] != "running":
@@ -217,23 +184,34 @@ def wait_for_verdict(founder: httpx.Client, run: str) -> dict[str, Any]:
 
 
 def test_two_drills_at_once_wait_for_one_another(stack: StackUnderTest) -> None:
+    """A founder's through the API passes; one by command, of targets that nobody meets, fails with them."""
     archive_up_to_now(stack)
+    base = stack.ports.url("api")
+    refused = httpx.post(
+        f"{base}/api/founder/v1/ops/drills", json={}, headers={"Origin": base}, trust_env=False
+    )
+    assert refused.status_code == 401
+    missing = ("--rto-target", "0.1", "--rpo-target", "0.01", "--checks", "canary")
     answers: list[tuple[int, dict[str, Any]]] = []
-    both = [
-        threading.Thread(target=lambda: answers.append(drill(stack, "--checks", "canary,login")))
-        for _ in range(2)
-    ]
-    for each in both:
-        each.start()
-    for each in both:
-        each.join(timeout=240)
-    assert [code for code, _ in answers] == [0, 0], answers
+    by_command = threading.Thread(target=lambda: answers.append(drill(stack, *missing)))
+    with signed_in(stack) as founder:
+        by_command.start()
+        started = founder.post("/api/founder/v1/ops/drills", json={"checks": ["canary", "login"]})
+        assert started.status_code == 202
+        passed = wait_for_verdict(founder, started.json()["id"])
+    by_command.join(timeout=240)
+    assert (passed["status"], passed["issues"]) == ("passed", [])
+    ((code, failed),) = answers
+    assert (code, failed["status"]) == (1, "failed")
+    assert [issue.split()[0] for issue in failed["issues"]] == ["RTO", "RPO"]
+    assert PRODUCT.isdisjoint(check["name"] for check in failed["checks"])
     rows = query(
         stack,
         "SELECT started_at, finished_at FROM ops.drills WHERE id = ANY(%s) ORDER BY started_at",
-        [answer["id"] for _, answer in answers],
+        [passed["id"], failed["id"]],
     )
     assert rows[0][1] <= rows[1][0]
+    assert_tidy(stack)
 
 
 @pytest.mark.parametrize("phase", ["replay", "point"])
@@ -260,7 +238,7 @@ def test_killed_in_the_middle_the_next_run_cleans_up(stack: StackUnderTest, phas
 
 
 def wait_for_phase(stack: StackUnderTest, before: set[str], phase: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180  # a busy machine is slow and not wrong
     while time.monotonic() < deadline:
         rows = query(stack, "SELECT phase FROM ops.drills WHERE NOT id = ANY(%s)", list(before))
         if rows and rows[0][0] == phase:
