@@ -17,12 +17,15 @@ class Step(Protocol):
 
 @contextmanager
 def showing(
-    console: Console, title: str, *, quiet: bool = False, total: float | None = None
+    console: Console, title: str, *, quiet: bool = False, total: float | None = None, per_second: float = 10
 ) -> Generator[Step]:
-    """Call what it gives with what goes on, and how far that is. Without a total the bar only moves."""
+    """Call what it gives with what goes on, and how far that is. Without a total the bar only moves.
+    `per_second`: how often it is drawn, seldom where that itself would be measured."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
     hidden = quiet or not console.is_terminal
-    with Bars(*columns, console=console, transient=True, disable=hidden) as bars:
+    with Bars(
+        *columns, console=console, transient=True, disable=hidden, refresh_per_second=per_second
+    ) as bars:
         task = bars.add_task(title, total=total)
 
         def step(said: str, done: float | None = None, total: float | None = None) -> None:

@@ -1,7 +1,9 @@
 """`firstuser bench`: ratios against peers and limits; writes `bench/latest.json`, `latest.md` and pictures in
 the state folder. `firstuser bench-compare FILE` shows what has changed since."""
 
+from collections.abc import Callable, Set
 from enum import StrEnum
+from itertools import count
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -12,6 +14,7 @@ from rich.console import Console
 from api.settings import load
 from deployments.local.stack import state_folder
 from deployments.printing import print_json
+from deployments.progress import Step, showing
 
 NOT_GOOD = 1
 GB = 1_000_000_000
@@ -57,7 +60,7 @@ def bench(
     from deployments.bench.webhooks import soak
 
     started = perf_counter()
-    wanted = set(only or set(Group) - {Group.SOAK})
+    wanted = set(only or set(Group) - {Group.SOAK}) - (set() if drill else {Group.DRILL})
     if Group.API in wanted:
         load_generator.program()  # rather now than after minutes of restores
 
@@ -66,25 +69,27 @@ def bench(
 
     found: list[measures.Measurement] = []
     folder = state_folder().root / "bench"
-    if Group.RESTORE in wanted:
-        with places.scratch_settings(load(), folder) as (settings, scratch):
-            found += restore.measure(settings, scratch, int(size * GB), int(wal * GB), say)
-    if Group.DRILL in wanted and drill:
-        found += orchestration.measure(folder / "stack", say)
-    if Group.API in wanted:
-        with places.scratch_settings(load(), folder) as (settings, scratch):
-            sizes = service.SMOKE if smoke else service.Size()
-            found += service.measure(settings, scratch, folder, sizes, say)
-    if Group.WEBHOOKS in wanted:
-        with places.scratch_settings(load(), folder) as (settings, scratch):
-            found += webhooks.measure(
-                settings, scratch, folder, webhooks.SMOKE if smoke else webhooks.Size(), say
-            )
-    if Group.GROWTH in wanted:
-        found += growth.measure(load(), folder, growth.SMOKE if smoke else growth.up_to(largest), say)
-    if Group.SOAK in wanted:
-        with places.scratch_settings(load(), folder) as (settings, scratch):
-            found += soak.measure(settings, scratch, minutes, say)
+    with showing(err, "bench", quiet=as_json, per_second=1) as step:
+        turn = _turns(step, wanted)
+        if turn(Group.RESTORE):
+            with places.scratch_settings(load(), folder) as (settings, scratch):
+                found += restore.measure(settings, scratch, int(size * GB), int(wal * GB), say)
+        if turn(Group.DRILL):
+            found += orchestration.measure(folder / "stack", say)
+        if turn(Group.API):
+            with places.scratch_settings(load(), folder) as (settings, scratch):
+                sizes = service.SMOKE if smoke else service.Size()
+                found += service.measure(settings, scratch, folder, sizes, say)
+        if turn(Group.WEBHOOKS):
+            with places.scratch_settings(load(), folder) as (settings, scratch):
+                found += webhooks.measure(
+                    settings, scratch, folder, webhooks.SMOKE if smoke else webhooks.Size(), say
+                )
+        if turn(Group.GROWTH):
+            found += growth.measure(load(), folder, growth.SMOKE if smoke else growth.up_to(largest), say)
+        if turn(Group.SOAK):
+            with places.scratch_settings(load(), folder) as (settings, scratch):
+                found += soak.measure(settings, scratch, minutes, say)
     measures.write(found, folder)
     if as_json:
         print_json({"measurements": [one.to_json() for one in found]})
@@ -93,6 +98,18 @@ def bench(
         out.print(f"Written to {folder / 'latest.json'} after {perf_counter() - started:.0f} s.")
     if not all(measurement.met for measurement in found):
         raise typer.Exit(NOT_GOOD)
+
+
+def _turns(step: Step, wanted: Set[Group]) -> Callable[[Group], bool]:
+    """Asks of each group in turn whether it is measured, and shows which one is."""
+    begun = count()
+
+    def turn(group: Group) -> bool:
+        if group in wanted:
+            step(f"bench: {group.value}", next(begun), len(wanted))
+        return group in wanted
+
+    return turn
 
 
 def compare(

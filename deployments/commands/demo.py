@@ -20,6 +20,7 @@ from rich.console import Console
 from deployments import chaos
 from deployments.chaos import Proof
 from deployments.printing import print_json
+from deployments.progress import Step, showing
 from deployments.stage import Stage
 
 NOT_GOOD = 1
@@ -56,7 +57,8 @@ def demo(
     started = monotonic()
     stage.clear()
     try:
-        told = Told({}, chaos.Day(stage, out.print).live_through()) if incident else play(stage)
+        with showing(out, "a day on which everything goes wrong", quiet=as_json) as step:
+            told = Told({}, chaos.Day(stage, out.print).live_through()) if incident else play(stage, step)
     finally:
         if not keep:
             stage.firstuser("down", quiet=True)
@@ -77,22 +79,29 @@ class Told:
     proofs: list[Proof] = field(default_factory=list[Proof])
 
 
-def play(stage: Stage) -> Told:
+def play(stage: Stage, step: Step) -> Told:
     """The story, step by step."""
-    out.print("[bold]1  The stack, from an empty folder[/]")
+    chapters = iter(range(4))
+
+    def chapter(said: str) -> None:
+        done = next(chapters)
+        step(said, done, 4)
+        out.print(f"[bold]{done + 1}  {said}[/]")
+
+    chapter("The stack, from an empty folder")
     document = json.loads(stage.must("up", "--json"))
     source = stage.admin_url
 
-    out.print(f"[bold]2  Traffic for {TRAFFIC_SECONDS} s while a backup is taken[/]")
+    chapter(f"Traffic for {TRAFFIC_SECONDS} s while a backup is taken")
     traffic = stage.traffic(document["addresses"]["api"], TRAFFIC_SECONDS)
     out.print(f"   {traffic.stdout.strip()}")
     out.print(f"   {stage.must('backups', 'take', '--kind', 'incremental').strip()}")
 
-    out.print("[bold]3  A row is written, then a table is destroyed[/]")
+    chapter("A row is written, then a table is destroyed")
     moment, rows_before = _witness_then_damage(source)
     out.print(f"   row `{ROW}` committed; [red]DROP TABLE grants[/] after {moment.isoformat()}")
 
-    out.print("[bold]4  Restore drill to just before it[/]")
+    chapter("Restore drill to just before it")
     answer = stage.firstuser("drill", "--target", moment.isoformat(), "--keep-minutes", "30", "--json")
     told = Told(json.loads(answer.stdout))
     told.proofs.append(

@@ -58,7 +58,7 @@ def test_a_claim_that_is_not_true_makes_the_demo_fail_with_its_reason(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     false = demo.Told(DRILL, [demo.Proof("the drill passed", False, "no worker")])
-    monkeypatch.setattr(demo, "play", lambda _stage: false)
+    monkeypatch.setattr(demo, "play", lambda _stage, _step: false)
     monkeypatch.setattr(demo.Stage, "firstuser", lambda *_words, **_options: None)
     with pytest.raises(typer.Exit) as ended:
         demo.demo(keep=False)
