@@ -34,15 +34,15 @@ def run_name() -> str:
 )
 def take_backup(
     kind: Kind = "auto",
-) -> str:
+) -> Any:
     """Take a base backup and verify it against its manifest before it counts.
 
     Args:
         kind: auto takes a full one when the last full one is a day old, else an incremental one.
     """
     taken = back_up(kind)
-    list_restore_points()
-    return taken
+    points = list_restore_points()
+    return Completed(message=f"{taken} is taken and verified; {points} restore points")
 
 
 @flow(

@@ -83,7 +83,7 @@ def wire(**more: Any) -> None:
 
 def _quiet(module: ModuleType) -> None:
     for name in vars(module):
-        if name.endswith("_artifact") and name.startswith(("create_", "update_", "acreate_")):
+        if name.endswith("_artifact") and name.startswith(("create_", "update_", "acreate_", "aupdate_")):
             setattr(module, name, lambda *_words, **_artifact: Made(int=1))
     if hasattr(module, "get_run_logger"):
         module.get_run_logger = _Log  # type: ignore[attr-defined]
