@@ -1,7 +1,8 @@
-"""One whole stack for the session, driven as a person drives it: by the `firstuser` command.
+"""Whole stacks for the session, driven as a person drives them: by the `firstuser` command.
 
-stack        the running stack; do not stop it: others use it too
-other_stack  a second one beside it, for tests that break things; started and left running by the fixture
+stack        a running one, of the tests in the group `stack`; nobody stops it
+other_stack  one for tests that break things, and the only one that does something by itself; of the group
+             `scratch`, which another worker takes. `test_stopping.py` comes last and ends it
 """
 
 import json
@@ -27,7 +28,7 @@ from deployments.local.ports import Ports, read_ports
 UP_TIMEOUT_S = 240
 SCALE = "0.05"
 SCHEDULES = "sweep,alerts,retain"
-"""What the session's stack does by itself. Each minutely run takes seconds of a core from the other tests."""
+"""What `other_stack` does by itself. Each minutely run takes seconds of a core from the other tests."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +123,11 @@ def running_stack(**settings: str) -> Iterator[StackUnderTest]:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[StackUnderTest]:
-    with running_stack(FIRSTUSER_SCHEDULES=SCHEDULES) as made:
+    with running_stack() as made:
         yield made
 
 
-@pytest.fixture(scope="module")
-def other_stack(stack: StackUnderTest) -> Iterator[StackUnderTest]:
-    with running_stack() as made:
+@pytest.fixture(scope="session")
+def other_stack() -> Iterator[StackUnderTest]:
+    with running_stack(FIRSTUSER_SCHEDULES=SCHEDULES) as made:
         yield made

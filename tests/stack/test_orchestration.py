@@ -9,15 +9,15 @@ import pytest
 from deployments.orchestration.automations import STUCK_AUTOMATION, ZOMBIE_AUTOMATION
 from tests.stack.conftest import SCHEDULES, StackUnderTest
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("scratch"), pytest.mark.timeout(600)]
 
 STARTS_WITHIN_S = 20  # 2.5 to 4.5 s seen on two idle cores
 
 
 @pytest.fixture
-def prefect(stack: StackUnderTest) -> httpx.Client:
-    user, _, password = stack.state.prefect_login.read_text().strip().partition(":")
-    base = f"{stack.ports.url('prefect')}/api"
+def prefect(other_stack: StackUnderTest) -> httpx.Client:
+    user, _, password = other_stack.state.prefect_login.read_text().strip().partition(":")
+    base = f"{other_stack.ports.url('prefect')}/api"
     return httpx.Client(base_url=base, auth=(user, password), timeout=30, trust_env=False)
 
 
@@ -26,8 +26,8 @@ def deployments(prefect: httpx.Client) -> dict[str, dict[str, Any]]:
     return {deployment["name"]: deployment for deployment in found}
 
 
-def test_nobody_gets_in_without_the_login(stack: StackUnderTest) -> None:
-    url = f"{stack.ports.url('prefect')}/api/deployments/filter"
+def test_nobody_gets_in_without_the_login(other_stack: StackUnderTest) -> None:
+    url = f"{other_stack.ports.url('prefect')}/api/deployments/filter"
     assert httpx.post(url, json={}, trust_env=False).status_code == 401
 
 
@@ -58,14 +58,14 @@ def test_deployments_are_scheduled_and_limited(prefect: httpx.Client) -> None:
 
 
 def test_a_second_start_duplicates_nothing_and_keeps_a_pause(
-    stack: StackUnderTest, prefect: httpx.Client
+    other_stack: StackUnderTest, prefect: httpx.Client
 ) -> None:
     retain = deployments(prefect)["retain"]
     schedule = f"/deployments/{retain['id']}/schedules/{retain['schedules'][0]['id']}"
     prefect.patch(schedule, json={"active": False}).raise_for_status()
     before = automations(prefect)
     make_older(prefect, before[STUCK_AUTOMATION])
-    stack.firstuser("up")
+    other_stack.firstuser("up")
     after = deployments(prefect)["retain"]
     assert [found["active"] for found in after["schedules"]] == [False]
     now = automations(prefect)
