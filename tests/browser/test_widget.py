@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from threading import Event
 from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Frame, FrameLocator, Page, expect
+from playwright.sync_api import Browser, Frame, FrameLocator, Page, Route, expect
 from sqlalchemy import text
 
 from api.core.access.holders import Holder
@@ -135,6 +136,39 @@ def test_tokens_are_renewed_and_nothing_is_missed(
     assert user_page.evaluate("problems") == []
     for place in (user_page.url, *(one.url for one in user_page.frames)):
         assert not any(token in place for token in tokens)
+
+
+def test_all_that_wait_for_a_new_token_go_on_with_it(user_page: Page) -> None:
+    """A message and a mark of what was read, refused at the same moment because their token has run out."""
+    frame = widget(user_page)
+    write(frame, "before")
+    mints, refused, released = list[Route](), list[str](), Event()
+
+    def mint(route: Route) -> None:
+        if released.is_set():
+            route.continue_()
+        else:
+            mints.append(route)
+
+    def refuse(route: Route) -> None:
+        refused.append(route.request.url)
+        route.fulfill(status=401, json={"detail": "expired"})
+
+    user_page.route("**/widget-token", mint)
+    for path in ("messages", "read"):
+        user_page.route(f"**/api/widget/v1/chat/{path}", refuse, times=1)
+    frame.locator("#text").fill("kept")
+    frame.locator("#text").press("Enter")
+    expect(frame.locator("#messages .sending")).to_have_count(1)
+    frame.locator("body").evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+    while len(refused) < 2 or not mints:
+        user_page.wait_for_timeout(50)
+    user_page.wait_for_timeout(100)
+    released.set()
+    for route in mints:
+        route.continue_()
+    expect(frame.locator("#messages .sending")).to_have_count(0)
+    expect(frame.locator("#messages .user p").last).to_have_text("kept")
 
 
 def test_an_unregistered_page_gets_no_token_and_no_frame(

@@ -11,7 +11,7 @@
   const box = document.getElementById("text");
 
   let token = null;
-  let newToken = () => {}; // wakes whoever waits for the next one
+  const waiting = []; // wakes all who wait for the next one
   let refreshing = 0;
   let last = 0; // everything up to this `seq` has been seen
   let over = false;
@@ -34,7 +34,7 @@
     const lives = (claims.exp - claims.iat) * 1000;
     clearTimeout(refreshing);
     refreshing = setTimeout(refresh, lives - Math.min(60_000, lives / 3));
-    newToken();
+    for (const wake of waiting.splice(0)) wake();
     if (!begun) begin();
   }
 
@@ -84,7 +84,7 @@
   async function tokenOtherThan(used) {
     if (token !== used) return;
     refresh();
-    while (token === used) await new Promise((resolve) => { newToken = resolve; });
+    while (token === used) await new Promise((resolve) => waiting.push(resolve));
   }
 
   async function begin() {
