@@ -38,7 +38,7 @@ status: $(READY) ## Show what runs
 
 test: $(READY) browser load ## Lint, type-check and run every test
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup tests/stack tests
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/stack tests
 
 check: $(READY) ## ruff, import-linter, bandit, known vulnerabilities, leaked secrets and pyright
 	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target $(CHECKS)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
@@ -45,6 +46,13 @@ def until(holds: Callable[[], bool], seconds: float = 15) -> float:
         assert time.monotonic() - began < seconds
         time.sleep(0.01)
     return time.monotonic() - began
+
+
+def ends_well(pid: int) -> bool:
+    """Whether it has come so far that it handles SIGTERM."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
 
 
 def pause(engine: Engine, scope: str, value: bool) -> None:
@@ -93,7 +101,8 @@ def test_a_restored_copy_sends_nothing(
         integration = told(session, vault, receiver.url("/ok/1"))
     running = process(product_url, FIRSTUSER_RESTORED_COPY="drill-1")
     join(engine, vault, integration, "anna")
-    time.sleep(2.5)
+    until(lambda: ends_well(running.pid), 60)
+    time.sleep(1)
     running.send_signal(signal.SIGTERM)
     assert running.wait(20) == 0
     assert (receiver.ids, open_deliveries(engine)) == ([], 1)
