@@ -1,4 +1,4 @@
-"""Schedules really run: what nobody asks for happens anyway."""
+"""Schedules really run: what nobody asks for happens anyway. Before other tests break this stack."""
 
 import time
 from typing import Any
