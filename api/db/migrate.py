@@ -1,4 +1,5 @@
-"""Migrations as functions: `upgrade(url)`, `current(engine)`, `head()`, `is_ahead(found, head)`.
+"""Migrations as functions: `upgrade(url)`, `current(engine)`, `head()`, and whether a release
+works on what it finds: `fits(found, head)`, `is_ahead(found, head)`.
 
 Two migrators started at once queue up behind an advisory lock; no step waits longer than `LOCK_TIMEOUT` for a
 table that is in use, so that a migration never stops the traffic behind it. Alembic is imported only where it
@@ -34,6 +35,11 @@ def head() -> str:
             f"{len(heads)} heads among the migrations in {MIGRATIONS}: {sorted(map(str, heads))}"
         )
     return str(heads.pop())
+
+
+def fits(found: str | None, expected: str) -> bool:
+    """Whether the release whose migration is `expected` works on a database that stands at `found`."""
+    return found == expected or (found is not None and is_ahead(found, expected))
 
 
 def is_ahead(found: str, expected: str) -> bool:

@@ -63,8 +63,7 @@ class Readiness:
                 postgres=self._connection.info.server_version // 10000 if self._connection else None,
             ),
             "migrations": _check(
-                revision == self._expected
-                or (revision is not None and migrate.is_ahead(revision, self._expected)),
+                migrate.fits(revision, self._expected),
                 "not known" if failure else "run the migrations of this release",
                 expected=self._expected,
                 current=revision,

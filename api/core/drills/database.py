@@ -16,7 +16,7 @@ from api.core.drills.beacons import CHOSEN_TABLES, cluster_facts, existing_table
 from api.core.drills.records import Beacon, CheckResult, Fingerprint, check
 from api.core.drills.service import beacon as as_beacon
 from api.core.drills.service import fingerprint as as_fingerprint
-from api.db.migrate import is_ahead
+from api.db.migrate import fits
 
 APP_ROLE, ALWAYS_BEFORE = "app_role", "firstuser_app"
 """As whom the application works, and what that was before fingerprints said it."""
@@ -97,7 +97,7 @@ def migration_head(copy: Session, code_head: str) -> CheckResult:
     """The copy's migration is the one that the code knows, or a newer release's, as after a rollback."""
     found = copy.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
     fix = "Restore to a later moment, or run the release that matches the copy, before pointing anyone at it."
-    fine = len(found) == 1 and (found[0] == code_head or is_ahead(found[0], code_head))
+    fine = len(found) == 1 and fits(found[0], code_head)
     return check("migration_head", fine, code_head, ", ".join(found) or "none", fix)
 
 

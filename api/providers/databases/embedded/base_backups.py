@@ -53,9 +53,8 @@ class BaseBackups:
             except Rejected as error:
                 if parent is None or kind == "incremental" or "summar" not in error.message:
                     raise
-                return self._take(
-                    source, None, on_progress
-                )  # the server no longer has the WAL summaries since the parent
+                # the server no longer has the WAL summaries since the parent
+                return self._take(source, None, on_progress)
 
     def damage(self, record: BackupRecord, store: ObjectStore, on_progress: OnProgress = unheard) -> str:
         """What is wrong with a stored backup; a remote one is fetched for it."""
