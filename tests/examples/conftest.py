@@ -32,6 +32,8 @@ COMMANDS = {
     "node": ([str(NODE), "src/main.js"], EXAMPLES / "partner_node"),
 }
 Browser = Callable[[], httpx.Client]
+GROUP = pytest.mark.xdist_group("partners")
+"""All of them at once: the founder's log-in is proof for ten minutes, and the site is started once."""
 
 
 @pytest.fixture(scope="session")
@@ -125,10 +127,7 @@ class Partner:
         return self.log.read_text()
 
 
-@pytest.fixture(
-    scope="session",
-    params=[pytest.param(name, marks=pytest.mark.xdist_group(f"partner-{name}")) for name in COMMANDS],
-)
+@pytest.fixture(scope="session", params=list(COMMANDS))
 def partner(
     request: pytest.FixtureRequest,
     site: str,

@@ -9,6 +9,7 @@ import pytest
 
 from tests.examples.conftest import (
     COMMANDS,
+    GROUP,
     Browser,
     Partner,
     accept,
@@ -17,6 +18,8 @@ from tests.examples.conftest import (
     someone,
     until,
 )
+
+pytestmark = GROUP
 
 
 def sign_up(client: httpx.Client, user_id: str) -> httpx.Client:

@@ -9,7 +9,9 @@ from playwright.sync_api import expect
 
 from tests.browser.chromium import browser as chromium_browser
 from tests.browser.chromium import executable
-from tests.examples.conftest import Partner, accept, someone
+from tests.examples.conftest import GROUP, Partner, accept, someone
+
+pytestmark = GROUP
 
 if executable() is None:
     pytest.skip("no Chromium on PATH (Debian: apt-get install chromium)", allow_module_level=True)

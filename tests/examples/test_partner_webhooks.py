@@ -10,7 +10,9 @@ import pytest
 
 from api.core.clock import system_clock
 from api.core.webhooks import signing
-from tests.examples.conftest import COMMANDS, Partner, once
+from tests.examples.conftest import COMMANDS, GROUP, Partner, once
+
+pytestmark = GROUP
 
 HOOKS = "/hooks/firstuser"
 

@@ -17,7 +17,9 @@ import pytest
 from api.core.clock import system_clock
 from api.core.webhooks import signing
 from tests.examples import snippet_drivers
-from tests.examples.conftest import NODE, Integration, accept, integrated, someone, until
+from tests.examples.conftest import GROUP, NODE, Integration, accept, integrated, someone, until
+
+pytestmark = GROUP
 
 TOPICS = ("waitlist_start", "exchange", "heartbeat", "webhook")
 BODY = '{"type":"webhook.test","data":{"name":"Zoë"}}'

@@ -56,11 +56,11 @@ class PgBench:
                 *defined,
                 self.ground.url,
             ],
-            check=True,
+            check=False,
             capture_output=True,
             text=True,
         )
         found = _TPS.search(ran.stdout)
-        if found is None:
+        if ran.returncode or found is None:
             raise ValueError(ran.stdout + ran.stderr)
         return float(found[1])
