@@ -8,6 +8,10 @@ import pytest
 
 from api.providers.databases.embedded.cluster import Cluster
 from deployments.bench.service.measure import SMOKE, measure_on
+from tests.clusters import cluster, cluster_settings, cluster_state
+
+__all__ = ["cluster", "cluster_settings", "cluster_state"]
+"""Of its own: a bench takes more connections than everybody's has left late in a run."""
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="no wrk on PATH (Debian: apt-get install wrk)")

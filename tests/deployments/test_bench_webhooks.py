@@ -9,6 +9,10 @@ from deployments.bench.webhooks import queue, rates, soak
 from deployments.bench.webhooks.measure import SMOKE
 from deployments.bench.webhooks.rates import Field
 from deployments.bench.webhooks.receiver import receiving
+from tests.clusters import cluster, cluster_settings, cluster_state
+
+__all__ = ["cluster", "cluster_settings", "cluster_state"]
+"""Of its own: a bench takes more connections than everybody's has left late in a run."""
 
 
 def test_a_smoke_run_measures_everything_against_everyone(cluster: Cluster, tmp_path: Path) -> None:
